@@ -1,0 +1,157 @@
+"""gateway.toml: read once into frozen structs; an unknown key, wrong type or number out of range is one clear line.
+
+Parts of the agent receive values out of these structs, never the whole. Paths are relative to the folder of the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Name = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.\-]+$")]
+Text = Annotated[str, Meta(max_length=120)]
+TcpPort = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be run. The text names file, key, value and limit."""
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Gateway(_Table):
+    """Who this gateway is; both names are part of every topic."""
+
+    mine: Annotated[str, Meta(pattern=r"^[0-9A-Za-z]{1,20}$")]
+    id: Name
+    title_zh: Text = ""
+    title_en: Text = ""
+
+
+class Port(_Table):
+    """A way in. `serial`: `device` is a stable path; `can`: python-can `interface` and `channel`; `mqtt`: `host` and `tcp_port`."""
+
+    name: Name
+    kind: Literal["serial", "can", "mqtt"]
+    device: str = ""
+    baud: Annotated[int, Meta(ge=300, le=4_000_000)] = 9600
+    parity: Literal["N", "E", "O"] = "N"
+    stop_bits: Literal[1, 2] = 1
+    turnaround_ms: Annotated[float, Meta(ge=0, le=1000)] = 0.0
+    interface: str = ""
+    channel: str = ""
+    bitrate: Annotated[int, Meta(ge=1000, le=8_000_000)] = 250_000
+    host: str = ""
+    tcp_port: TcpPort = 1883
+
+
+class Device(_Table):
+    """One device on one port. `options` are the driver's own, declared beside it."""
+
+    number: Annotated[int, Meta(ge=1, le=65535)]
+    name: Name
+    port: Name
+    driver: Name
+    title_zh: Text = ""
+    title_en: Text = ""
+    period_ms: Annotated[int, Meta(ge=20, le=3_600_000)] = 1000
+    timeout_ms: Annotated[int, Meta(ge=5, le=60_000)] = 200
+    options: dict[str, int | float | str | bool] = {}
+
+
+class Point(_Table):
+    """One value of one device that has a name, a place and codes. Range and unit come from the driver's layout."""
+
+    number: Annotated[int, Meta(ge=1, le=65535)]
+    name: Name
+    device: Name
+    field: Name
+    part: Annotated[int, Meta(ge=0, le=255)] = 0
+    place_zh: Text = ""
+    place_en: Text = ""
+    kj_code: Text = ""
+    national_code: Text = ""
+    sensor_type: Text = ""
+
+
+class Hold(_Table):
+    """What the field process keeps for a link that is away. Both bounds hold; the oldest go first and are declared lost."""
+
+    items_max: Annotated[int, Meta(ge=100, le=10_000_000)] = 200_000
+    bytes_max: Annotated[int, Meta(ge=100_000, le=2_000_000_000)] = 48_000_000
+
+
+class Journal(_Table):
+    """Where readings are kept. `bytes_max` holds for all segments together; the oldest segment goes first."""
+
+    folder: str = "journal"
+    segment_bytes: Annotated[int, Meta(ge=65_536, le=1_000_000_000)] = 8_000_000
+    bytes_max: Annotated[int, Meta(ge=1_000_000)] = 2_000_000_000
+    commit_ms: Annotated[int, Meta(ge=0, le=1000)] = 100
+
+
+class Tls(_Table):
+    """Files of the uplink's TLS; `cert` and `key` for mutual authentication."""
+
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+
+class Uplink(_Table):
+    """The broker that takes delivery."""
+
+    host: str
+    tcp_port: TcpPort = 1883
+    protocol: Literal["5", "3.1.1", "auto"] = "auto"
+    username: str = ""
+    password_file: str = ""
+    tls: Tls | None = None
+    keepalive_s: Annotated[int, Meta(ge=2, le=3600)] = 15
+    in_flight_max: Annotated[int, Meta(ge=1, le=200)] = 8
+    block_records_max: Annotated[int, Meta(ge=1, le=10_000)] = 500
+    block_ms: Annotated[int, Meta(ge=10, le=60_000)] = 250
+    backoff_max_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
+
+
+class Page(_Table):
+    """The local page. Other addresses than the loopback need a reason: the page has no accounts."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    tcp_port: TcpPort = 8420
+
+
+class Config(_Table):
+    """The whole of gateway.toml."""
+
+    gateway: Gateway
+    run_folder: str = "run"
+    port: list[Port]
+    device: list[Device]
+    point: list[Point]
+    hold: Hold = Hold()
+    journal: Journal = Journal()
+    uplink: Uplink | None = None
+    page: Page = Page()
+
+
+def load(path: Path) -> tuple[Config, str]:
+    """The configuration and its hash (16 hex digits of SHA-256). Raises ConfigError."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    try:
+        config = msgspec.toml.decode(text, type=Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    return config, hashlib.sha256(text).hexdigest()[:16]

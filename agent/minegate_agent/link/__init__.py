@@ -1,0 +1,1 @@
+"""The process that owns disk, network and page: journal, uplink, live view."""

@@ -1,0 +1,23 @@
+"""The world a process lives in: built once from real parts in `__main__`, once from simulated parts in the simulator.
+
+There is no third way to start the agent, and no `if simulated` anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from minegate_agent.clock import Clock
+from minegate_agent.config import Port
+from minegate_drivers.ports import CanPort, LinePort, MessagePort
+
+
+@dataclass(frozen=True, slots=True)
+class FieldWorld:
+    """What the field process needs from outside. Each opener raises PortLost with a sentence that names the port."""
+
+    clock: Clock
+    open_line: Callable[[Port], Awaitable[LinePort]]
+    open_can: Callable[[Port, tuple[tuple[int, bool], ...]], Awaitable[CanPort]]
+    open_messages: Callable[[Port, tuple[str, ...]], Awaitable[MessagePort]]

@@ -1,0 +1,63 @@
+"""The ports a driver's bytes travel through, as small protocols. Real ones live in the agent, simulated ones in the simulator."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+
+class PortLost(Exception):  # noqa: N818 - says what happened, as the page shows it
+    """The port itself is gone (unplugged, broker away, socket closed); not: a device is silent."""
+
+
+class CanFrame(NamedTuple):
+    """One frame as heard. `id` without flag bits."""
+
+    id: int
+    data: bytes
+    extended: bool = False
+
+
+class Message(NamedTuple):
+    """One message as heard from a broker."""
+
+    topic: str
+    payload: bytes
+
+
+class LinePort(Protocol):
+    """A half-duplex serial line. One owner."""
+
+    def write(self, data: bytes) -> None:
+        """Hand a whole request to the line. Raises PortLost."""
+
+    async def read_some(self) -> bytes:
+        """Wait for at least one byte; return all that is there. Raises PortLost. The caller sets the deadline."""
+
+    def discard(self) -> int:
+        """Throw away what was heard and not read; return how many bytes that was."""
+
+    def close(self) -> None:
+        """Give the port back. Safe to call twice."""
+
+
+class CanPort(Protocol):
+    """A CAN bus, listened to in batches."""
+
+    async def read_batch(self) -> list[CanFrame]:
+        """Wait for at least one frame; return all that is there, oldest first. Raises PortLost."""
+
+    def send(self, frame: CanFrame) -> None:
+        """Queue one frame for sending. Raises PortLost."""
+
+    def close(self) -> None:
+        """Give the port back. Safe to call twice."""
+
+
+class MessagePort(Protocol):
+    """Messages of the topics that were named at opening."""
+
+    async def read_batch(self) -> list[Message]:
+        """Wait for at least one message; return all that is there, oldest first. Raises PortLost."""
+
+    def close(self) -> None:
+        """Give the port back. Safe to call twice."""

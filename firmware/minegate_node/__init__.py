@@ -1,0 +1,1 @@
+"""What runs on a sensor or relay node (firmware/README.md)."""
