@@ -21,11 +21,7 @@ class ConfigError(Exception):
     """A configuration that cannot be run. The text names file, key, value and limit."""
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    pass
-
-
-class Gateway(_Table):
+class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who this gateway is; both names are part of every topic."""
 
     mine: Annotated[str, Meta(pattern=r"^[0-9A-Za-z]{1,20}$")]
@@ -34,8 +30,11 @@ class Gateway(_Table):
     title_en: Text = ""
 
 
-class Port(_Table):
-    """A way in. `serial`: `device` is a stable path; `can`: python-can `interface` and `channel`; `mqtt`: `host` and `tcp_port`."""
+class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A way in.
+
+    `serial`: `device` is a stable path; `can`: python-can's `interface` and `channel`; `mqtt`: `host` and `tcp_port`.
+    """
 
     name: Name
     kind: Literal["serial", "can", "mqtt"]
@@ -51,7 +50,7 @@ class Port(_Table):
     tcp_port: TcpPort = 1883
 
 
-class Device(_Table):
+class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One device on one port. `options` are the driver's own, declared beside it."""
 
     number: Annotated[int, Meta(ge=1, le=65535)]
@@ -65,7 +64,7 @@ class Device(_Table):
     options: dict[str, int | float | str | bool] = {}
 
 
-class Point(_Table):
+class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One value of one device that has a name, a place and codes. Range and unit come from the driver's layout."""
 
     number: Annotated[int, Meta(ge=1, le=65535)]
@@ -80,14 +79,14 @@ class Point(_Table):
     sensor_type: Text = ""
 
 
-class Hold(_Table):
-    """What the field process keeps for a link that is away. Both bounds hold; the oldest go first and are declared lost."""
+class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What field keeps for a link that is away. Both bounds hold; the oldest go first and are declared lost."""
 
     items_max: Annotated[int, Meta(ge=100, le=10_000_000)] = 200_000
     bytes_max: Annotated[int, Meta(ge=100_000, le=2_000_000_000)] = 48_000_000
 
 
-class Journal(_Table):
+class Journal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where readings are kept. `bytes_max` holds for all segments together; the oldest segment goes first."""
 
     folder: str = "journal"
@@ -96,7 +95,7 @@ class Journal(_Table):
     commit_ms: Annotated[int, Meta(ge=0, le=1000)] = 100
 
 
-class Tls(_Table):
+class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Files of the uplink's TLS; `cert` and `key` for mutual authentication."""
 
     ca: str = ""
@@ -104,7 +103,7 @@ class Tls(_Table):
     key: str = ""
 
 
-class Uplink(_Table):
+class Uplink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The broker that takes delivery."""
 
     host: str
@@ -120,7 +119,7 @@ class Uplink(_Table):
     backoff_max_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
 
 
-class Page(_Table):
+class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The local page. Other addresses than the loopback need a reason: the page has no accounts."""
 
     enabled: bool = True
@@ -128,7 +127,7 @@ class Page(_Table):
     tcp_port: TcpPort = 8420
 
 
-class Config(_Table):
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole of gateway.toml."""
 
     gateway: Gateway

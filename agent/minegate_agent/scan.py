@@ -8,8 +8,9 @@ from typing import NamedTuple
 class Scan(NamedTuple):
     """One answer of one device. Decode late: `layouts[part]` of the device's driver explains `record`.
 
-    `number` counts everything the field process of this `boot` produced (scans and events), without gaps, from 1. `mono_ms` is
-    that boot's monotonic clock and means nothing in another process; `utc_ms` goes with `clock` (ClockQuality).
+    `number` counts everything the field process of this `boot` produced (scans and events), without gaps, from 1.
+    `mono_ms` is that boot's monotonic clock and means nothing in another process; `utc_ms` goes with `clock`
+    (ClockQuality).
     """
 
     boot: int

@@ -1,8 +1,8 @@
 """The records that travel to and from the interlock: fixed size, one per datagram, refused whole if anything is off.
 
 Ages travel, never a time stamp of another process's clock. Texts are UTF-8, padded with zero bytes. Sockets are
-`SOCK_SEQPACKET` in the run directory: `points.sock` (field speaks), `verdicts.sock` (interlock speaks after one RESUME) and
-`control.sock` (mode 0660; one COMMAND, one ANSWER).
+`SOCK_SEQPACKET` in the run directory: `points.sock` (field speaks), `verdicts.sock` (interlock speaks after one
+RESUME) and `control.sock` (mode 0660; one COMMAND, one ANSWER).
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Reading(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """interlock -> link: one edge. `boot`, `sequence` number verdicts without gaps; `rules` is the hash of rules.toml."""
+    """interlock -> link: one edge. `boot` and `sequence` number without gaps; `rules` is the hash of rules.toml."""
 
     boot: int
     sequence: int
@@ -185,7 +185,7 @@ RECORD_BYTES_MAX = max(packing.size for _, packing in _FORMS.values())
 
 
 def pack(record: Record) -> bytes:
-    """The record's bytes. A text longer than its field is cut at a whole character; struct.error if a number does not fit."""
+    """The record's bytes. A longer text is cut at a whole character; struct.error if a number does not fit."""
     kind = _KIND_OF[type(record)]
     packing = _FORMS[kind][1]
     named = zip(record._fields, record, strict=True)

@@ -1,4 +1,4 @@
-"""The ports a driver's bytes travel through, as small protocols. Real ones live in the agent, simulated ones in the simulator."""
+"""The ports a driver's bytes travel through, as small protocols. Real ones live in the agent."""
 
 from __future__ import annotations
 

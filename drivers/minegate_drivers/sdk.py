@@ -1,7 +1,7 @@
 """What a driver is written with: Quality, Field, Layout, the three kinds of Driver, and Nonsense.
 
-A driver turns requests into bytes and bytes into records. It knows no port, task, clock or retry, so the same file runs on
-hardware, in the simulator and on a text capture, which is its test (drivers/README.md).
+A driver turns requests into bytes and bytes into records. It knows no port, task, clock or retry, so the same file runs
+on hardware, in the simulator and on a text capture, which is its test (drivers/README.md).
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ _TYPES = {"u1": "B", "i1": "b", "u2": "H", "i2": "h", "u4": "I", "i4": "i", "u8"
 class Field:
     """One value inside a record: `value = raw * scale + offset`.
 
-    `type` is byte order, letter and size in bytes (`>u2`, `<i4`, `>f4`); it lies at byte `at` (None: behind the field before).
-    With `bits`, raw is the `bits` wide slice that starts at bit `bit` (0 = least significant) of that integer, sign-extended
-    for `i` types. `low` and `high` are the range in which the value can be believed, in `unit`.
+    `type` is byte order, letter and size in bytes (`>u2`, `<i4`, `>f4`); it lies at byte `at` (None: behind the field
+    before). With `bits`, raw is the `bits` wide slice that starts at bit `bit` (0 = least significant) of that integer,
+    sign-extended for `i` types. `low` and `high` are the range in which the value can be believed, in `unit`.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Layout:
         """The physical values in the order of `fields`. Nonsense("length") if the record is not `size` bytes long."""
         if len(record) != self.size:
             raise Nonsense("length", f"record of {len(record)} bytes, layout {self.name!r} has {self.size}")
-        return tuple(_physical(unpack(record, field.at)[0], field) for unpack, field in self._unpack)
+        return tuple(_physical(unpack(record, field.at or 0)[0], field) for unpack, field in self._unpack)
 
 
 def _place(fields: tuple[Field, ...]) -> Iterator[Field]:

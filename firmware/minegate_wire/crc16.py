@@ -20,7 +20,7 @@ def _table() -> bytes:
 _TABLE = _table()
 
 
-def crc16(buf, first: int, end: int) -> int:
+def crc16(buf: bytes | bytearray, first: int, end: int) -> int:
     """The sum of `buf[first:end]`; the caller's buffer is not sliced, so a node allocates nothing."""
     low = 0xFF
     high = 0xFF

@@ -2,8 +2,8 @@
 
     0x00  COBS( version, node, kind, rows..., crc low, crc high )  0x00
 
-`node` is the node's address in both directions. A frame carries one or more rows of one kind (messages.py). COBS: Cheshire and
-Baker, Consistent Overhead Byte Stuffing, 1999. A zero byte always ends a frame, whatever came before it.
+`node` is the node's address in both directions. A frame carries one or more rows of one kind (messages.py). COBS:
+Cheshire and Baker, Consistent Overhead Byte Stuffing, 1999. A zero byte always ends a frame, whatever came before it.
 """
 
 from minegate_wire.crc16 import crc16
@@ -13,7 +13,7 @@ HEAD = 3
 FRAME_MAX = 120  # decoded, with head and sum: below 254, so that COBS needs one code byte per zero and no long block
 
 
-def encode(node: int, kind: int, rows) -> bytes:
+def encode(node: int, kind: int, rows: tuple | list) -> bytes:
     """One whole frame, delimiters included. ValueError if a value does not fit or the frame would be too long."""
     plain = bytearray(HEAD + size(row(kind)[2]) * len(rows) + 2)
     if not rows or len(plain) > FRAME_MAX:
@@ -50,7 +50,7 @@ class Receiver:
     the receiver's own and is valid until the next `feed`.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.buf = bytearray(FRAME_MAX)
         self.length = 0
         self.good = 0
@@ -119,6 +119,6 @@ class Receiver:
         if end <= HEAD or self.buf[0] != WIRE_VERSION:
             return False
         message = row(self.buf[2])
-        if message is None or (end - HEAD) % size(message[2]) != 0:
+        if not message or (end - HEAD) % size(message[2]) != 0:
             return False
         return crc16(self.buf, 0, end) == self.buf[end] | self.buf[end + 1] << 8

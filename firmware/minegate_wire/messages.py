@@ -69,12 +69,12 @@ _LOW = {"B": 0, "H": 0, "h": -32768, "w": -(1 << 29)}
 _HIGH = {"B": 255, "H": 65535, "h": 32767, "w": (1 << 29) - 1}
 
 
-def row(kind: int):
-    """The row of `kind`, or None when this version does not know it."""
+def row(kind: int) -> tuple:
+    """The row of `kind`, or an empty tuple when this version does not know it."""
     for message in MESSAGES:
         if message[0] == kind:
             return message
-    return None
+    return ()
 
 
 def size(kinds: str) -> int:
@@ -85,10 +85,10 @@ def size(kinds: str) -> int:
     return total
 
 
-def enc(kind: int, values, buf, at: int) -> int:
+def enc(kind: int, values: tuple | list, buf: bytearray, at: int) -> int:
     """Write one row at `buf[at:]`; return the position behind it. ValueError if a value does not fit its field."""
     message = row(kind)
-    if message is None or len(values) != len(message[2]):
+    if not message or len(values) != len(message[2]):
         raise ValueError("no such message row")
     for letter, value in zip(message[2], values):
         if not _LOW[letter] <= value <= _HIGH[letter]:
@@ -100,7 +100,7 @@ def enc(kind: int, values, buf, at: int) -> int:
     return at
 
 
-def dec(kind: int, buf, at: int, into) -> int:
+def dec(kind: int, buf: bytes | bytearray, at: int, into: list) -> int:
     """Read one row at `buf[at:]` into the list `into`; return the position behind it. Allocates nothing."""
     kinds = row(kind)[2]
     for index in range(len(kinds)):
