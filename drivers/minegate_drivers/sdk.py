@@ -69,6 +69,10 @@ class Field:
     def __post_init__(self) -> None:
         if self.type[:1] not in "<>" or self.type[1:] not in _TYPES:
             raise ValueError(f"field {self.name}: type {self.type!r} is not one of [<>]{{{', '.join(_TYPES)}}}")
+        if self.bits is None:
+            return
+        if self.type[1] == "f" or self.bits < 1 or self.bit < 0 or self.bit + self.bits > 8 * self.size:
+            raise ValueError(f"field {self.name}: {self.bits} bits from bit {self.bit} are not inside {self.type}")
 
     @property
     def size(self) -> int:
@@ -166,13 +170,18 @@ class MessageDriver(Driver):
 
 
 class Option(NamedTuple):
-    """One key that a driver accepts in `[device.options]`, declared beside the driver, checked by the catalogue."""
+    """One key that a driver accepts in `[device.options]`, declared beside the driver, checked by the catalogue.
+
+    A `file` is a path relative to the site folder, or the name of a file that ships beside the driver's module in
+    `dbc/`; the constructor gets it as an absolute path that exists.
+    """
 
     type: type[int] | type[float] | type[str] | type[bool]
     default: int | float | str | bool | None = None  # None: must be given
     low: float | None = None
     high: float | None = None
     help: str = ""
+    file: bool = False
 
 
 class Catalogued(Driver):

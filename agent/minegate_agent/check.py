@@ -1,0 +1,128 @@
+"""Both files of a site against each other, before anything runs. Every error is one line: file, key, value, limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from minegate_interlock.rules import Area, Limit, Rules, RulesError, load
+
+from minegate_agent.config import ConfigError
+from minegate_agent.site import FILE, Site, SitePoint, load_site
+from minegate_agent.worst_case import Worst, worst_case
+
+RULES_FILE = "rules.toml"
+
+
+class LimitTime(NamedTuple):
+    """One limit in words, and the longest it can take to act. None: nobody reads the point."""
+
+    area: str
+    point: str
+    words: str
+    worst: Worst | None
+
+
+class Report(NamedTuple):
+    """What `check` found. A site with problems must not be run."""
+
+    problems: tuple[str, ...]
+    site: Site | None = None
+    areas: tuple[Area, ...] = ()
+    limits: tuple[LimitTime, ...] = ()
+
+
+def check(folder: Path) -> Report:
+    """Read and compare the site's two files. Reads nothing else, opens no port."""
+    problems: list[str] = []
+    site = rules = None
+    try:
+        site = load_site(folder)
+    except ConfigError as error:
+        problems.append(str(error))
+    path = folder / RULES_FILE
+    try:
+        rules = load(path.read_bytes(), str(path))
+    except RulesError as error:
+        problems.append(str(error))
+    except OSError as error:
+        problems.append(f"{path}: {error.strerror}")
+    if site is None or rules is None:
+        return Report(tuple(problems), site)
+    problems += (f"{path}: {line}" for line in _crossed(site, rules))
+    problems += (f"{folder / FILE}: {line}" for line in _uplink(site))
+    times = tuple(_time(site, rules, limit) for limit in rules.limits)
+    return Report(tuple(problems), site, rules.areas, times)
+
+
+def _crossed(site: Site, rules: Rules) -> Iterator[str]:
+    """What rules.toml says that gateway.toml does not bear out."""
+    points = {point.name: point for point in site.points}
+    for limit in rules.limits:
+        point = points.get(limit.point)
+        if point is None:
+            yield f"limit of area {limit.area!r}: point {limit.point!r} is read by nobody: {FILE} does not have it"
+        elif limit.unit != point.field.unit:
+            yield (
+                f"limit of area {limit.area!r}, point {limit.point!r}: "
+                f"unit {limit.unit!r} is not {point.field.unit!r}, in which {FILE} reads it"
+            )
+    for area in rules.areas:
+        if area.feed_point and area.feed_point not in points:
+            yield f"area {area.name!r}: feed_point {area.feed_point!r} is read by nobody: {FILE} does not have it"
+    yield from _lines_shared(site, rules)
+
+
+def _lines_shared(site: Site, rules: Rules) -> Iterator[str]:
+    """Two owners of one line would disturb each other's frames; a link and its target are one line."""
+    owners = {
+        _real(site.folder, port.device or port.channel): port.name
+        for port in site.config.port
+        if port.kind in ("serial", "can") and "://" not in port.device
+    }
+    for output in rules.outputs:
+        owner = owners.get(_real(site.folder, output.device))
+        if owner is not None:
+            yield (
+                f"output {output.name!r}: device {output.device!r} is also port {owner!r} of {FILE}; "
+                "an output needs a line of its own"
+            )
+
+
+def _real(folder: Path, device: str) -> Path:
+    return (folder / device).resolve()
+
+
+def _uplink(site: Site) -> Iterator[str]:
+    """Files that the uplink names must be there before the first connection asks for them."""
+    uplink = site.config.uplink
+    if uplink is None:
+        return
+    tls = uplink.tls
+    named = {"uplink.password_file": uplink.password_file}
+    if tls is not None:
+        named |= {"uplink.tls.ca": tls.ca, "uplink.tls.cert": tls.cert, "uplink.tls.key": tls.key}
+        if bool(tls.cert) != bool(tls.key):
+            yield "uplink.tls: cert and key belong together; only one of them is given"
+    for key, value in named.items():
+        if value and not (site.folder / value).is_file():
+            yield f"{key} {value!r}: there is no such file"
+    page = site.config.page
+    if page.enabled and page.tcp_port == uplink.tcp_port and page.host == uplink.host:
+        yield f"page.tcp_port {page.tcp_port}: the uplink's broker has the same address"
+
+
+def _time(site: Site, rules: Rules, limit: Limit) -> LimitTime:
+    point = next((point for point in site.points if point.name == limit.point), None)
+    return LimitTime(limit.area, limit.point, _words(limit), None if point is None else _worst(site, rules, point))
+
+
+def _worst(site: Site, rules: Rules, point: SitePoint) -> Worst:
+    return worst_case(site, site.devices[point.device], rules.timing.tick_ms, rules.timing.lease_ms)
+
+
+def _words(limit: Limit) -> str:
+    passed, kept = (">=", "<") if limit.direction == "rising" else ("<=", ">")
+    alarm = "" if limit.alarm is None else f"alarm {passed} {limit.alarm:g}, "
+    return f"{alarm}cut {passed} {limit.cut:g}, restore {kept} {limit.restore:g} {limit.unit}".rstrip()

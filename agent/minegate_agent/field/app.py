@@ -1,0 +1,197 @@
+"""The field process, wired: one task per port, and the two ways out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from minegate_agent.config import Port
+from minegate_agent.field.arbiter import Arbiter
+from minegate_agent.field.health import DeviceHealth, PortHealth
+from minegate_agent.field.interlock_line import InterlockLine
+from minegate_agent.field.link_line import LinkLine
+from minegate_agent.field.listeners import CanReader, MessageReader
+from minegate_agent.field.points import Points
+from minegate_agent.field.produce import Produce
+from minegate_agent.field.tally import Tally
+from minegate_agent.site import Site, SiteDevice
+from minegate_agent.world import FieldWorld
+from minegate_drivers.ports import PortLost
+from minegate_drivers.sdk import Heard, Nonsense, Quality
+
+log = logging.getLogger("field")
+
+REOPEN_FIRST_S = 0.2
+REOPEN_MAX_S = 5.0
+HEALTH_S = 1.0
+LISTENING_LOST_PERIODS = 3
+LISTENING_LOST_MS = 10_000
+
+
+class Field:
+    """Everything one site's field process holds. Itself the Sink of its readers."""
+
+    def __init__(self, site: Site, world: FieldWorld) -> None:
+        self._site = site
+        self._world = world
+        run = site.run_folder
+        boot = int.from_bytes(os.urandom(4), "little") or 1
+        self._tally = Tally(run / "field.tally", boot)
+        self._produce = Produce(world.clock, self._tally, site.config.hold)
+        self._points = Points(site)
+        self._interlock = InterlockLine(run / "points.sock", self._points.names)
+        self._link = LinkLine(run / "scans.sock", self._produce, site.hash)
+        self._ports = {port.name: PortHealth(port.name, port.kind) for port in site.config.port}
+        self._devices = {device.number: DeviceHealth(device.number, device.name) for device in site.devices.values()}
+        self._quality: dict[int, Quality] = {}
+        self._broken: set[int] = set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        self._produce.event("started", config=self._site.hash)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._interlock.keep_connected(), name="interlock line")
+                tasks.create_task(self._link.keep_connected(), name="link line")
+                tasks.create_task(self._watch(), name="health")
+                for port in self._site.config.port:
+                    tasks.create_task(self._keep_port(port), name=f"port {port.name}")
+        finally:
+            self._interlock.close()
+            self._tally.close()
+
+    # -- Sink ---------------------------------------------------------------------------------------------------------
+
+    def heard(self, device: SiteDevice, heard: Heard) -> None:
+        """See Sink: interlock first, because it may have to cut."""
+        now_ms = self._world.clock.monotonic_ms()
+        scan = self._produce.scan(device.number, heard, now_ms)
+        self._interlock.send(self._points.readings(scan, self._world.clock.monotonic_ms()))
+        self._broken.discard(device.number)
+        if self._quality.get(device.number, Quality.GOOD) != heard.quality:
+            flags = [flag.name.lower() for flag in Quality if flag and flag in heard.quality and flag.name]
+            self._produce.event("quality", device=device.number, name=device.name, quality=flags)
+        self._quality[device.number] = heard.quality
+
+    def edge(self, device: SiteDevice, up: bool) -> None:
+        """See Sink."""
+        log.info("device %s %s", device.name, "answers" if up else "is silent")
+        self._produce.event("device_back" if up else "device_lost", device=device.number, name=device.name)
+
+    def nonsense(self, device: SiteDevice, error: Nonsense) -> None:
+        """See Sink."""
+        self._devices[device.number].nonsense[error.kind] += 1
+
+    def driver_error(self, device: SiteDevice, error: Exception) -> None:
+        """See Sink: said once until the driver has worked again."""
+        self._devices[device.number].nonsense["driver"] += 1
+        if device.number not in self._broken:
+            self._broken.add(device.number)
+            detail = f"{type(error).__name__}: {error}"[:200]
+            log.error("driver %s of device %s: %s", device.config.driver, device.name, detail)
+            self._produce.event("driver_error", device=device.number, name=device.name, detail=detail)
+
+    # -- ports --------------------------------------------------------------------------------------------------------
+
+    async def _keep_port(self, port: Port) -> None:
+        """Open, read until it is lost, open again; the edges are events, the attempts are not."""
+        health = self._ports[port.name]
+        read = self._reader(port, health)
+        pause_s = REOPEN_FIRST_S
+        while True:
+            try:
+                await read(lambda: self._port_up(port, health))
+            except PortLost as error:
+                if health.up or health.last_error != str(error):
+                    log.warning("%s", error)
+                    self._produce.event("port_lost", port=port.name, detail=str(error))
+                pause_s = REOPEN_FIRST_S if health.up else min(pause_s * 2, REOPEN_MAX_S)
+                health.up, health.last_error = False, str(error)
+            await asyncio.sleep(pause_s)
+
+    def _port_up(self, port: Port, health: PortHealth) -> None:
+        log.info("port %s is open", port.name)
+        if health.last_error:
+            self._produce.event("port_back", port=port.name)
+        health.up, health.last_error = True, ""
+
+    def _reader(self, port: Port, health: PortHealth) -> Callable[[Callable[[], None]], Awaitable[None]]:
+        devices = [device for device in self._site.devices.values() if device.port == port.name]
+        clock, world = self._world.clock, self._world
+        if port.kind == "serial":
+            arbiter = Arbiter(port, devices, clock, self, health, self._devices) if devices else None
+
+            async def serial(opened: Callable[[], None]) -> None:
+                line = await world.open_line(port)
+                try:
+                    opened()
+                    await (arbiter.run(line) if arbiter else asyncio.Event().wait())
+                finally:
+                    line.close()
+
+            return serial
+        if port.kind == "can":
+            frames = CanReader(devices, clock, self, health, self._devices)
+
+            async def can(opened: Callable[[], None]) -> None:
+                bus = await world.open_can(port, frames.can_ids)
+                try:
+                    opened()
+                    await frames.run(bus)
+                finally:
+                    bus.close()
+
+            return can
+        messages = MessageReader(devices, clock, self, health, self._devices)
+
+        async def mqtt(opened: Callable[[], None]) -> None:
+            broker = await world.open_messages(port, messages.topics)
+            try:
+                opened()
+                await messages.run(broker)
+            finally:
+                broker.close()
+
+        return mqtt
+
+    # -- health -------------------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(HEALTH_S)
+            now_ms = self._world.clock.monotonic_ms()
+            self._look_for_silence(now_ms)
+            self._link.health(self._report(now_ms))
+
+    def _look_for_silence(self, now_ms: int) -> None:
+        """Devices that speak by themselves are missed here; polled ones by their arbiter."""
+        kinds = {port.name: port.kind for port in self._site.config.port}
+        for device in self._site.devices.values():
+            health = self._devices[device.number]
+            patience_ms = max(LISTENING_LOST_MS, LISTENING_LOST_PERIODS * device.config.period_ms)
+            listening = kinds[device.port] != "serial" and health.up and health.heard_ms is not None
+            if listening and not now_ms - (health.heard_ms or 0) <= patience_ms:
+                health.up = False
+                self.edge(device, False)
+
+    def _report(self, now_ms: int) -> dict[str, Any]:
+        hold = self._produce.hold
+        of_port = {
+            name: [self._devices[d.number] for d in self._site.devices.values() if d.port == name]
+            for name in self._ports
+        }
+        return {
+            "ports": [port.report(of_port[name], now_ms) for name, port in self._ports.items()],
+            "devices": [device.report(now_ms) for device in self._devices.values()],
+            "hold": {"items": len(hold), "bytes": hold.bytes, "dropped": hold.dropped},
+            "produced": {"boot": self._produce.boot, "number": self._tally.number},
+            "interlock": {"up": self._interlock.up, "dropped": self._interlock.dropped},
+        }
+
+
+async def run_field(site: Site, world: FieldWorld) -> None:
+    """The field process of `site`, until cancelled."""
+    await Field(site, world).run()

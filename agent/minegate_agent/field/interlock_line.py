@@ -1,0 +1,96 @@
+"""The way to the interlock: a datagram per reading, never waited for. An interlock that is away costs field nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+from minegate_interlock.lines import PointName, Reading, pack
+
+log = logging.getLogger("field")
+
+RETRY_S = 0.1  # an interlock that restarts must hear its points before their stale limit
+
+
+class InterlockLine:
+    """Introduces the points, then sends readings. `dropped` counts readings that found no interlock or a full
+    socket.
+    """
+
+    def __init__(self, path: Path, names: Iterable[PointName]) -> None:
+        self.dropped = 0
+        self.up = False
+        self._path = path
+        self._names = [pack(name) for name in names]
+        self._socket: socket.socket | None = None
+        self._introduced = 0
+
+    def send(self, readings: Iterable[Reading]) -> None:
+        """Hand readings over now, or drop them: a late reading would only be stale."""
+        for reading in readings:
+            if not self.up or self._socket is None or not self._put(self._socket, pack(reading)):
+                self.dropped += 1
+
+    async def keep_connected(self) -> None:
+        """Reconnect for ever."""
+        while True:
+            if self._socket is None:
+                self._connect()
+            if self._socket is not None and not self.up:
+                self._introduce(self._socket)
+            await asyncio.sleep(RETRY_S)
+            if self._socket is not None:
+                self._look_for_end(self._socket)
+
+    def close(self) -> None:
+        """Tell the interlock that no more readings come."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self.up = False
+
+    def _connect(self) -> None:
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        try:
+            line.connect(str(self._path))
+        except OSError:
+            line.close()
+            return
+        self._socket = line
+        self._introduced = 0
+
+    def _introduce(self, line: socket.socket) -> None:
+        """Names first; many of them may need more than one turn, because the socket's buffer is bounded."""
+        while self._introduced < len(self._names) and self._put(line, self._names[self._introduced]):
+            self._introduced += 1
+        if self._introduced == len(self._names):
+            self.up = True
+            log.info("interlock: connected, %d points introduced", len(self._names))
+
+    def _put(self, line: socket.socket, data: bytes) -> bool:
+        try:
+            line.send(data)
+        except BlockingIOError:
+            return False  # the interlock is held up; it throws waiting readings away when it comes back
+        except OSError:
+            self._lose()
+            return False
+        return True
+
+    def _look_for_end(self, line: socket.socket) -> None:
+        try:
+            ended = line.recv(1) == b""
+        except BlockingIOError:
+            return
+        except OSError:
+            ended = True
+        if ended:
+            self._lose()
+
+    def _lose(self) -> None:
+        if self.up:
+            log.warning("interlock: gone; power goes off when its lease ends")
+        self.close()

@@ -1,0 +1,128 @@
+"""The way to link: items behind a confirmation that means "on disk". A link that is away costs memory, bounded by
+the hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from minegate_agent.field.produce import Produce
+
+log = logging.getLogger("field")
+
+FRAME_BYTES_MAX = 16 * 1024 * 1024
+ITEMS_AT_ONCE_MAX = 500
+IN_FLIGHT_MAX = 5000  # items sent and not confirmed: a stalled link must not be fed without end
+RETRY_S = 0.2
+_LENGTH = struct.Struct("<I")
+
+
+class LinkLine:
+    """Keeps a connection to scans.sock. `up` and the hold's size are what the page shows of it."""
+
+    def __init__(self, path: Path, produce: Produce, config_hash: str) -> None:
+        self.up = False
+        self._path = path
+        self._produce = produce
+        self._config_hash = config_hash
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def keep_connected(self) -> None:
+        """Reconnect for ever."""
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(str(self._path))
+            except OSError:
+                await asyncio.sleep(RETRY_S)
+                continue
+            try:
+                await self._talk(reader, writer)
+            except* (OSError, EOFError, ValueError) as errors:
+                why = str(errors.exceptions[0]) or "closed"
+                log.warning("link: gone (%s); %d items are held", why, len(self._produce.hold))
+            finally:
+                self.up = False
+                self._writer = None
+                writer.close()
+            await asyncio.sleep(RETRY_S)
+
+    def health(self, health: dict[str, Any]) -> None:
+        """Send the newest health, if there is somebody to read it."""
+        if self._writer is not None and self.up and self._writer.transport.get_write_buffer_size() < FRAME_BYTES_MAX:
+            self._writer.write(_frame({"k": "health", **health}))
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        produce = self._produce
+        previous = list(produce.previous) if produce.previous else None
+        hello = {"k": "hello", "boot": produce.boot, "previous": previous, "config": self._config_hash}
+        writer.write(_frame(hello))
+        await writer.drain()
+        confirmed = _Confirmed(produce, await _receive(reader))
+        self._writer, self.up = writer, True
+        log.info("link: connected, it has everything up to %d", confirmed.number)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(confirmed.keep_reading(reader), name="confirmations")
+            tasks.create_task(self._keep_sending(writer, confirmed), name="items")
+
+    async def _keep_sending(self, writer: asyncio.StreamWriter, confirmed: _Confirmed) -> None:
+        sent = confirmed.number
+        while True:
+            self._produce.fresh.clear()
+            free = IN_FLIGHT_MAX - (sent - confirmed.number)
+            items = list(self._produce.hold.after(sent, min(free, ITEMS_AT_ONCE_MAX))) if free > 0 else []
+            if items:
+                writer.write(_frame({"k": "items", "items": [item.body for item in items]}))
+                await writer.drain()
+                sent = items[-1].number
+            elif free > 0:
+                await self._produce.fresh.wait()
+            else:
+                await confirmed.moved()
+
+
+class _Confirmed:
+    """What link has on its disk, of this boot."""
+
+    def __init__(self, produce: Produce, have: dict[str, Any]) -> None:
+        self.number = 0
+        self._produce = produce
+        self._moved = asyncio.Event()
+        self._take(have)
+
+    async def moved(self) -> None:
+        """Wait for the next confirmation."""
+        self._moved.clear()
+        await self._moved.wait()
+
+    async def keep_reading(self, reader: asyncio.StreamReader) -> None:
+        while True:
+            self._take(await _receive(reader))
+
+    def _take(self, have: dict[str, Any]) -> None:
+        if have.get("k") != "have" or not isinstance(have.get("number"), int):
+            raise ValueError(f"not a confirmation: {str(have)[:80]}")
+        if have.get("boot") == self._produce.boot:
+            self.number = have["number"]
+            self._produce.hold.confirm(self.number)
+        self._moved.set()
+
+
+def _frame(message: dict[str, Any]) -> bytes:
+    body: bytes = msgpack.packb(message)
+    return _LENGTH.pack(len(body)) + body
+
+
+async def _receive(reader: asyncio.StreamReader) -> dict[str, Any]:
+    (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+    if length > FRAME_BYTES_MAX:
+        raise ValueError(f"a frame of {length} bytes, {FRAME_BYTES_MAX} at most")
+    message = msgpack.unpackb(await reader.readexactly(length))
+    if not isinstance(message, dict):
+        raise ValueError("a frame that is no map")
+    return message

@@ -1,0 +1,59 @@
+"""Where readings and events get their number: tally first, then the hold. The only way into the hand-over."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from minegate_agent.clock import Clock
+from minegate_agent.config import Hold as HoldLimits
+from minegate_agent.field.hold import ITEM_OVERHEAD_BYTES, Hold, Item, Lost
+from minegate_agent.field.tally import Tally
+from minegate_agent.scan import Scan
+from minegate_drivers.sdk import Heard
+
+_EVENT_BYTES = 400
+
+
+class Produce:
+    """Numbers what this boot produces. `fresh` is set whenever there is something new to hand over."""
+
+    def __init__(self, clock: Clock, tally: Tally, limits: HoldLimits) -> None:
+        self.fresh = asyncio.Event()
+        self.hold = Hold(limits.items_max, limits.bytes_max, self._declare)
+        self.boot = tally.boot
+        self.previous = tally.previous
+        self._clock = clock
+        self._tally = tally
+
+    def scan(self, device: int, heard: Heard, mono_ms: int) -> Scan:
+        """One answer, believed at `mono_ms`."""
+        utc_ms = self._clock.utc_ms()
+        number = self._tally.next()
+        clock = int(self._clock.quality())
+        scan = Scan(self.boot, number, device, heard.part, heard.quality, mono_ms, utc_ms, clock, heard.record)
+        body = (number, "s", device, heard.part, int(heard.quality), mono_ms, utc_ms, clock, heard.record)
+        self._keep(Item(number, utc_ms, body, len(heard.record) + ITEM_OVERHEAD_BYTES))
+        return scan
+
+    def event(self, kind: str, **more: Any) -> None:
+        """One edge that somebody will want to have explained."""
+        utc_ms = self._clock.utc_ms()
+        number = self._tally.next()
+        event = {"kind": kind, "from": "field", "utc_ms": utc_ms, "boot": self.boot, "number": number, **more}
+        self._keep(Item(number, utc_ms, (number, "e", utc_ms, event), _EVENT_BYTES))
+
+    def _keep(self, item: Item) -> None:
+        self.hold.add(item)
+        self.fresh.set()
+
+    def _declare(self, lost: Lost) -> None:
+        self.event(
+            "loss",
+            reason="hold_full",
+            first=lost.first,
+            last=lost.last,
+            count=lost.last - lost.first + 1,
+            from_utc_ms=lost.from_utc_ms,
+            to_utc_ms=lost.to_utc_ms,
+        )

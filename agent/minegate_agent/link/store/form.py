@@ -1,0 +1,131 @@
+"""The bytes of a segment: header and records. The same numbers everywhere: little endian, CRC-32 as in zlib."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from typing import Final, NamedTuple
+
+FORMAT: Final = 1
+HEADER_BYTES: Final = 128
+RECORD_BYTES: Final = 17  # in front of every body
+BODY_BYTES_MAX: Final = 1 << 20
+ORIGINS_MAX: Final = 8
+
+_MAGIC = b"minegate"
+_HEADER = struct.Struct("<8sHQB")  # magic, format, first sequence, how many origins
+_ORIGIN = struct.Struct("<IQ")  # boot, number of its last item that is in the journal
+_RECORD = struct.Struct("<IIQB")  # length of what follows, CRC, sequence, class
+_COVERED = struct.Struct("<QBI")  # what the CRC covers before the body: sequence, class, length
+_CRC = struct.Struct("<I")
+_NAME = re.compile(r"(\d{20})\.seg")
+_ORIGIN_FOLLOWS = 0x80  # in the class: boot and number stand before the body
+CLASS_MAX: Final = 0x7F
+PAYLOAD_BYTES_MAX: Final = BODY_BYTES_MAX + _ORIGIN.size
+
+Origin = tuple[int, int]  # boot of a producer, number it gave to the item
+
+
+class Header(NamedTuple):
+    """What a segment says of itself. `origins`: last number per boot in all records before this segment."""
+
+    first: int
+    origins: dict[int, int]
+
+
+class Strange(Exception):  # noqa: N818 - says what the header is
+    """Not a header. `format` is the number of a newer form, or 0 if the bytes are damaged."""
+
+    def __init__(self, text: str, newer: int = 0) -> None:
+        super().__init__(text)
+        self.format = newer
+
+
+class Stored(NamedTuple):
+    """A whole record as found in a file, from byte `at` up to `end`. `origin` only if it was given beside the body."""
+
+    at: int
+    end: int
+    sequence: int
+    klass: int
+    origin: Origin | None
+    body: bytes
+
+
+def name_of(first: int) -> str:
+    """The file that starts with this sequence."""
+    return f"{first:020d}.seg"
+
+
+def first_of(name: str) -> int | None:
+    """The sequence a segment of this name starts with; None if that is no segment's name."""
+    match = _NAME.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def pack_header(header: Header) -> bytes:
+    """HEADER_BYTES bytes."""
+    assert len(header.origins) <= ORIGINS_MAX, len(header.origins)
+    head = _HEADER.pack(_MAGIC, FORMAT, header.first, len(header.origins))
+    origins = b"".join(_ORIGIN.pack(boot, number) for boot, number in header.origins.items())
+    covered = (head + origins).ljust(HEADER_BYTES - _CRC.size, b"\0")
+    return covered + _CRC.pack(zlib.crc32(covered))
+
+
+def unpack_header(data: bytes) -> Header:
+    """Raises Strange."""
+    covered, crc = data[: HEADER_BYTES - _CRC.size], data[HEADER_BYTES - _CRC.size : HEADER_BYTES]
+    if len(crc) != _CRC.size or _CRC.unpack(crc)[0] != zlib.crc32(covered):
+        raise Strange("header damaged")
+    magic, form, first, count = _HEADER.unpack_from(covered)
+    if magic != _MAGIC:
+        raise Strange("not a segment of a minegate journal")
+    if form != FORMAT:
+        raise Strange(f"format {form}, this program reads format {FORMAT}", newer=form)
+    if not count <= ORIGINS_MAX:
+        raise Strange(f"header names {count} origins, limit {ORIGINS_MAX}")
+    at = _HEADER.size
+    return Header(first, dict(_ORIGIN.unpack_from(covered, at + i * _ORIGIN.size) for i in range(count)))
+
+
+def pack_record(sequence: int, klass: int, body: bytes, origin: Origin | None) -> bytes:
+    """The record as it stands in the file."""
+    if origin is not None:
+        klass |= _ORIGIN_FOLLOWS
+        body = _ORIGIN.pack(*origin) + body
+    crc = zlib.crc32(body, zlib.crc32(_COVERED.pack(sequence, klass, len(body))))
+    return _RECORD.pack(len(body), crc, sequence, klass) + body
+
+
+def payload_bytes(buffer: bytes, at: int) -> int:
+    """How many bytes follow the RECORD_BYTES bytes at `at`, if those are a record's; may be nonsense."""
+    return int.from_bytes(buffer[at : at + 4], "little")
+
+
+def unpack_record(buffer: bytes, index: int, at: int) -> Stored | None:
+    """The record at `index` of the buffer, which is byte `at` of the file; None unless it is whole and right."""
+    if len(buffer) - index < RECORD_BYTES:
+        return None
+    length, crc, sequence, klass = _RECORD.unpack_from(buffer, index)
+    begin = index + RECORD_BYTES
+    payload = buffer[begin : begin + length]
+    if len(payload) != length or crc != zlib.crc32(payload, zlib.crc32(_COVERED.pack(sequence, klass, length))):
+        return None
+    end = at + RECORD_BYTES + length
+    if not klass & _ORIGIN_FOLLOWS:
+        return Stored(at, end, sequence, klass, None, payload)
+    if length < _ORIGIN.size:
+        return None
+    return Stored(at, end, sequence, klass & CLASS_MAX, _ORIGIN.unpack_from(payload), payload[_ORIGIN.size :])
+
+
+def candidates(above: int, upto: int) -> re.Pattern[bytes]:
+    """Where a record with a sequence in (above, upto] may start in bytes that lost their order.
+
+    A regular expression looks at tens of millions of positions a second; a loop in Python at less than one.
+    """
+    low, high = (above + 1).to_bytes(8, "big"), upto.to_bytes(8, "big")
+    common = next((i for i in range(8) if low[i] != high[i]), 8)
+    sequence = b"." * (8 - common) + b"".join(re.escape(bytes((byte,))) for byte in reversed(low[:common]))
+    return re.compile(rb"(?=..[\x00-\x10]\x00.{4}" + sequence + rb"[^\x00\x80])", re.DOTALL)

@@ -1,0 +1,101 @@
+"""Opening: what is there, and where the last segment really ends."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from minegate_agent.link.disk import Disk, Entry
+from minegate_agent.link.records import origin_of
+from minegate_agent.link.store.form import HEADER_BYTES, Header, Origin, Stored, Strange, first_of, unpack_header
+from minegate_agent.link.store.origins import Origins
+from minegate_agent.link.store.shelf import Segment
+from minegate_agent.link.store.tail import Tail
+from minegate_agent.link.store.walk import Walk
+from minegate_agent.link.store.window import Window
+
+_SEQUENCE_MAX = 2**63
+
+
+class NotOurs(Exception):  # noqa: N818 - says what the folder is
+    """A folder this program must not write to. The text names file and reason."""
+
+
+class Recovered(NamedTuple):
+    """`tail` is None if the next record must start a new segment. `cut_bytes` of a torn tail went."""
+
+    segments: list[Segment]
+    origins: Origins
+    tail: Tail | None
+    cut_bytes: int
+
+
+def recover(disk: Disk, folder: Path) -> Recovered:
+    """Read every header and walk through the last segment only. Raises NotOurs or OSError."""
+    entries = disk.list(folder)
+    for entry in entries:
+        if entry.name.endswith(".new"):
+            disk.delete(folder / entry.name)  # a segment that never got its name holds nothing
+    sized = sorted((first, entry) for entry in entries if (first := first_of(entry.name)) is not None)
+    headers = [_header(disk, folder, first, entry) for first, entry in sized]
+    segments = [Segment(folder / entry.name, first, first - 1, entry.size) for first, entry in sized]
+    for segment, following in pairwise(segments):
+        segment.last = following.first - 1
+    origins = _origins_before_last(disk, segments, headers)
+    if not segments:
+        return Recovered(segments, origins, None, 0)
+    tail, cut_bytes = _reopen(disk, segments[-1], origins, whole_header=headers[-1] is not None)
+    return Recovered(segments, origins, tail, cut_bytes)
+
+
+def _header(disk: Disk, folder: Path, first: int, entry: Entry) -> Header | None:
+    """None if it is damaged: the name says where the segment starts, and other headers know the origins."""
+    path = folder / entry.name
+    try:
+        header = unpack_header(Window(disk, path, entry.size).see(0, HEADER_BYTES)[0])
+    except Strange as strange:
+        if strange.format:
+            raise NotOurs(f"{path}: {strange}") from strange
+        return None
+    return header if header.first == first else None
+
+
+def _origins_before_last(disk: Disk, segments: list[Segment], headers: list[Header | None]) -> Origins:
+    """From the newest whole header, and from walking through the segments between it and the last one."""
+    newest = next((i for i in reversed(range(len(headers))) if headers[i] is not None), 0)
+    header = headers[newest] if headers else None
+    origins = Origins(header.origins if header is not None else None)
+    for segment in segments[newest:-1]:
+        for stored in Walk(Window(disk, segment.path, segment.size), HEADER_BYTES, segment.first - 1, segment.last):
+            origins.note(origin_in(stored))
+    return origins
+
+
+def origin_in(stored: Stored) -> Origin | None:
+    """What was said beside the body goes before what the body says of itself."""
+    return stored.origin or origin_of(stored.klass, stored.body)
+
+
+def _reopen(disk: Disk, last: Segment, origins: Origins, *, whole_header: bool) -> tuple[Tail | None, int]:
+    """Find the end of the last segment, cut what is behind it, and make durable what a killed process had written.
+
+    Without that sync a record could be delivered out of the page cache, vanish in a power cut, and its sequence be
+    given to another record.
+    """
+    walk = Walk(Window(disk, last.path, last.size), HEADER_BYTES, last.first - 1, _SEQUENCE_MAX)
+    for stored in walk:
+        origins.note(origin_in(stored))
+    cut_bytes = max(last.size - walk.whole, 0)
+    last.last, last.size = walk.sequence, max(walk.whole, HEADER_BYTES)
+    file = disk.open(last.path)
+    try:
+        if cut_bytes:
+            file.truncate(last.size)  # a torn tail was never acknowledged, so nobody was promised it
+        file.fdatasync()
+    except OSError:
+        file.close()
+        raise
+    tail = Tail(last.path, last.size, file)
+    tail.trusted = whole_header
+    return tail, cut_bytes

@@ -1,0 +1,33 @@
+"""`python -m minegate_interlock RULES --run FOLDER`. Exit code 2: the rules or the folder cannot be used."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from minegate_interlock.process import Process
+from minegate_interlock.rules import RulesError, load
+
+
+def main() -> int:
+    """Run until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m minegate_interlock", description="The interlock of one site.")
+    parser.add_argument("rules", type=Path, help="rules.toml")
+    parser.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="where the sockets are")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
+    try:
+        rules = load(given.rules.read_bytes(), str(given.rules))
+        given.run.mkdir(parents=True, exist_ok=True)
+        process = Process(rules, given.rules.resolve(), given.run)
+    except (RulesError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    process.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

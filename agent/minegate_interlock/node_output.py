@@ -1,0 +1,99 @@
+"""One relay node, sans I/O: what to send it now, and what its answers mean.
+
+While power is permitted a PERMIT goes out every `renew_ms`; from a cut on OPEN goes out at once and every tick until
+the contact is read back open, then every `renew_ms`. Whoever hears nothing does nothing, and the lease runs out.
+"""
+
+from __future__ import annotations
+
+import math
+
+from minegate_interlock.rules import Output, Timing
+from minegate_wire import messages
+from minegate_wire.frame import HEAD, Receiver, encode
+
+SILENT = 255  # AreaState.contact of a node that does not answer
+_FIELDS = 8
+
+
+class NodeOutput:
+    """The interlock's side of one relay node. `up`: it answers, and its contact does as it was told."""
+
+    def __init__(self, output: Output, timing: Timing, rules_hash: bytes) -> None:
+        self.output = output
+        self.up = False
+        self.contact = SILENT
+        self.lease_left_ms = 0
+        self.trip_cause = 0
+        self.rebooted = 0
+        self._timing = timing
+        self._rules = (int.from_bytes(rules_hash[0:2], "little"), int.from_bytes(rules_hash[2:4], "little"))
+        self._receiver = Receiver()
+        self._boot_nonce: int | None = None
+        self._count = 0
+        self._heard_ms = -math.inf
+        self._sent_ms = -math.inf
+        self._closed_since_ms: float = math.inf
+        self._open_since_ms: float = math.inf
+        self._followed = False
+
+    def send(self, permitted: bool, urgent: bool, now_ms: int) -> bytes:
+        """The frame that is due at `now_ms`, or b"". `urgent`: the judge has just changed its mind."""
+        opening = not permitted and self.contact not in (messages.CONTACT_OPEN, SILENT)
+        if not (urgent or opening or now_ms - self._sent_ms >= self._timing.renew_ms):
+            return b""
+        self._sent_ms = now_ms
+        self._count = (self._count + 1) & 0xFFFF
+        node, relay = self.output.node, self.output.relay
+        if self._boot_nonce is None:
+            return encode(node, messages.ASK, ((messages.RELAY_STATE,),))
+        if permitted:
+            permit = (relay, self._timing.lease_ms, self._boot_nonce, self._count, *self._rules)
+            return encode(node, messages.PERMIT, (permit,))
+        return encode(node, messages.OPEN, ((relay, messages.TRIP_COMMAND, self._count),))
+
+    def hear(self, data: bytes, now_ms: int) -> bool:
+        """Take bytes of the line. True if the node has told its state."""
+        told = False
+        for byte in data:
+            if self._receiver.feed(byte) and self._receiver.node() == self.output.node:
+                told = self._state(now_ms) or told
+        return told
+
+    def check(self, permitted: bool, now_ms: int) -> bool:
+        """Judge at `now_ms` whether the node is up; return it. Losing a node that may hold a lease is not being up."""
+        silent = not now_ms - self._heard_ms <= 3 * self._timing.renew_ms + 100
+        if silent:
+            self.contact, self.lease_left_ms = SILENT, 0
+        disobeys = self.contact == messages.CONTACT_MISMATCH or self._differs(permitted, now_ms)
+        self.up = self._boot_nonce is not None and not silent and not disobeys
+        return self.up
+
+    def _differs(self, permitted: bool, now_ms: int) -> bool:
+        """The contact was given time and is not as told. One that has followed and opened by itself (its lease ran
+        out, its coil failed) differs at once: it must not close again without a person.
+        """
+        closed, opened = self.contact == messages.CONTACT_CLOSED, self.contact == messages.CONTACT_OPEN
+        self._followed = permitted and (self._followed or closed)
+        self._closed_since_ms = min(self._closed_since_ms, now_ms) if closed and not permitted else math.inf
+        self._open_since_ms = min(self._open_since_ms, now_ms) if opened and permitted else math.inf
+        if self._followed and opened:
+            return True
+        return not now_ms - min(self._closed_since_ms, self._open_since_ms) <= self._timing.lease_ms
+
+    def _state(self, now_ms: int) -> bool:
+        if self._receiver.kind() != messages.RELAY_STATE or self._receiver.count() != 1:
+            return False
+        fields = [0] * _FIELDS
+        messages.dec(messages.RELAY_STATE, self._receiver.buf, HEAD, fields)
+        relay, contact, trip_cause, lease_left_ms, boot_nonce, count, _, _ = fields
+        if relay != self.output.relay or contact > messages.CONTACT_MISMATCH:
+            return False
+        if boot_nonce != self._boot_nonce:
+            self.rebooted += self._boot_nonce is not None
+            self._boot_nonce = boot_nonce
+            # go on from the node's count: a gateway that restarts must not be older than its own last PERMIT
+            self._count = count
+        self.contact, self.trip_cause, self.lease_left_ms = contact, trip_cause, lease_left_ms
+        self._heard_ms = now_ms
+        return True

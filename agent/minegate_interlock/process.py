@@ -1,0 +1,323 @@
+"""The interlock's loop: descriptors in and out of the engine. Nothing here decides anything.
+
+One thread, one selector, one fixed tick. If the loop was held up for longer than `STALL_MS`, whatever waited in the
+points socket is older than its age says, so it is thrown away: the leases have run out meanwhile, and fresh readings
+follow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from minegate_interlock import lines, sockets
+from minegate_interlock.engine import Engine
+from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, Resume, pack
+from minegate_interlock.rules import Output, Rules
+from minegate_interlock.serial_line import LineLost, SerialLine
+
+log = logging.getLogger("interlock")
+
+STALL_MS = 500
+SLOW_TICK_MS = 1000  # reopening lines, area states, looking at the rules file
+READERS_MAX = 8
+CONTROLS_MAX = 16
+WAITING_MAX = 1_000_000
+RECORDS_AT_ONCE_MAX = 512  # so that a flood of readings cannot hold up the tick
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+class Process:
+    """The interlock of one site."""
+
+    def __init__(self, rules: Rules, rules_file: Path, run_folder: Path) -> None:
+        self._rules = rules
+        self._rules_file = rules_file
+        self._disk_hash = rules.hash
+        self._engine = Engine(rules, int.from_bytes(os.urandom(4), "little") or 1, _now_ms())
+        self._selector = selectors.DefaultSelector()
+        self._points: socket.socket | None = None
+        self._readers: dict[socket.socket, int | None] = {}
+        self._controls: set[socket.socket] = set()
+        self._lines: dict[str, SerialLine] = {}
+        self._line_trouble: dict[str, str] = {}
+        self._stopping = False
+        for name, accept in (
+            (sockets.POINTS, self._accept_points),
+            (sockets.VERDICTS, self._accept_reader),
+            (sockets.CONTROL, self._accept_control),
+        ):
+            listener = sockets.listen(run_folder, name)
+            self._selector.register(listener, selectors.EVENT_READ, lambda s=listener, a=accept: a(s.accept()[0]))
+
+    def run(self) -> None:
+        """Until SIGTERM or SIGINT; the last thing sent is OPEN."""
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        tick_ms = self._rules.timing.tick_ms
+        next_ms = slow_ms = _now_ms()
+        log.info("ready, rules %s", self._rules.hash[:8].hex())
+        while not self._stopping:
+            ready = self._selector.select(max(0, next_ms - _now_ms()) / 1000)
+            if _now_ms() - next_ms > STALL_MS:  # before anything that waited is believed
+                self._after_stall(_now_ms() - next_ms)
+                next_ms = _now_ms() + tick_ms
+                continue
+            for key, _ in ready:
+                callback: Callable[[], None] = key.data
+                callback()
+            now_ms = _now_ms()
+            if now_ms >= slow_ms:
+                self._slow(now_ms)
+                slow_ms = now_ms + SLOW_TICK_MS
+            if now_ms >= next_ms:
+                self._engine.tick(now_ms)
+                next_ms = max(next_ms + tick_ms, now_ms)
+            self._send_frames()
+            self._tell_readers(now_ms)
+        self._open_all()
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def _open_all(self) -> None:
+        """Leaving: what is permitted ends now, not when the lease does."""
+        now_ms = _now_ms()
+        for output in self._rules.outputs:
+            line = self._lines.get(output.name)
+            frame = self._engine.outputs[output.name].send(False, True, now_ms)
+            if line is not None:
+                try:
+                    line.write(frame)
+                except LineLost as error:
+                    log.warning("output %s: %s", output.name, error)
+
+    # -- readings -----------------------------------------------------------------------------------------------------
+
+    def _accept_points(self, connection: socket.socket) -> None:
+        """One field process; a newer connection replaces an older one, which is a dead process's."""
+        if self._points is not None:
+            self._drop_points(self._points)
+        connection.setblocking(False)
+        self._points = connection
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._read_points(connection))
+        self._engine.inputs(True, _now_ms())
+
+    def _read_points(self, connection: socket.socket) -> None:
+        for _ in range(RECORDS_AT_ONCE_MAX):
+            if connection is not self._points:  # replaced or lost since the selector woke up
+                return
+            try:
+                data = connection.recv(RECORD_BYTES_MAX + 1)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._drop_points(connection)
+                return
+            self._take_record(data)
+
+    def _take_record(self, data: bytes) -> None:
+        try:
+            record = lines.unpack(data)
+        except Refused:
+            self._engine.refused_records += 1
+            return
+        now_ms = _now_ms()
+        if isinstance(record, Reading):
+            self._engine.read(record, now_ms)
+            self._send_frames()
+        elif isinstance(record, PointName):
+            self._engine.introduce(record, now_ms)
+        else:
+            self._engine.refused_records += 1
+
+    def _drop_points(self, connection: socket.socket) -> None:
+        self._selector.unregister(connection)
+        connection.close()
+        self._points = None
+        self._engine.inputs(False, _now_ms())
+        log.warning("field went away: its points fall silent")
+
+    def _after_stall(self, late_ms: int) -> None:
+        """What waited is older than it says: readings and answers of the nodes go, the names of the points stay."""
+        thrown = 0
+        for data in self._waiting_records():
+            if data[0] == Kind.POINT_NAME:
+                self._take_record(data)
+            else:
+                thrown += 1
+        for name, line in list(self._lines.items()):
+            try:
+                line.forget_waiting()
+            except LineLost as error:
+                self._lose_line(name, line, error)
+        log.warning("the loop was held up for %d ms: %d waiting readings thrown away", late_ms, thrown)
+        self._engine.tick(_now_ms())
+        self._send_frames()
+
+    def _waiting_records(self) -> Iterator[bytes]:
+        for _ in range(WAITING_MAX):
+            try:
+                data = self._points.recv(RECORD_BYTES_MAX + 1) if self._points is not None else b""
+            except OSError:
+                return
+            if not data:
+                return
+            yield data
+
+    # -- outputs ------------------------------------------------------------------------------------------------------
+
+    def _send_frames(self) -> None:
+        for name, frame in self._engine.take_sends():
+            line = self._lines.get(name)
+            if line is not None:
+                try:
+                    line.write(frame)
+                except LineLost as error:
+                    self._lose_line(name, line, error)
+
+    def _hear_line(self, name: str, line: SerialLine) -> None:
+        if self._lines.get(name) is not line:  # lost since the selector woke up
+            return
+        try:
+            data = line.read()
+        except LineLost as error:
+            self._lose_line(name, line, error)
+            return
+        self._engine.hear(name, data, _now_ms())
+
+    def _lose_line(self, name: str, line: SerialLine, error: LineLost) -> None:
+        if self._lines.get(name) is line:
+            del self._lines[name]
+            self._selector.unregister(line.fd)
+            line.close()
+            self._engine.line_lost(name, _now_ms())
+            self._trouble(name, str(error))
+
+    def _open_line(self, output: Output) -> None:
+        try:
+            line = SerialLine(str(self._rules_file.parent / output.device), output.baud)
+        except LineLost as error:
+            self._trouble(output.name, str(error))
+            return
+        self._line_trouble.pop(output.name, None)
+        self._lines[output.name] = line
+        self._selector.register(line.fd, selectors.EVENT_READ, lambda: self._hear_line(output.name, line))
+        log.info("output %s: %s is open", output.name, output.device)
+
+    def _trouble(self, name: str, text: str) -> None:
+        if self._line_trouble.get(name) != text:
+            self._line_trouble[name] = text
+            log.warning("output %s: %s; power stays off, tried again every second", name, text)
+
+    # -- people and link ----------------------------------------------------------------------------------------------
+
+    def _accept_reader(self, connection: socket.socket) -> None:
+        if len(self._readers) >= READERS_MAX:
+            connection.close()
+            return
+        connection.setblocking(False)
+        self._readers[connection] = None
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._resume(connection))
+
+    def _resume(self, connection: socket.socket) -> None:
+        try:
+            record = lines.unpack(connection.recv(RECORD_BYTES_MAX + 1))
+        except (Refused, OSError):
+            self._drop_reader(connection)
+            return
+        if not isinstance(record, Resume):
+            self._drop_reader(connection)
+            return
+        self._readers[connection] = record.sequence if record.boot == self._engine.ring.boot else 0
+        self._tell_areas([connection], _now_ms())
+
+    def _drop_reader(self, connection: socket.socket) -> None:
+        if self._readers.pop(connection, -1) != -1:
+            self._selector.unregister(connection)
+            connection.close()
+
+    def _tell_readers(self, now_ms: int) -> None:
+        """Verdicts to whoever has asked, and the areas' state with every verdict."""
+        told = []
+        for connection, number in list(self._readers.items()):
+            if number is None or number + 1 >= self._engine.ring.next_number:
+                continue
+            for verdict in self._engine.ring.after(number, now_ms):
+                if not self._send_record(connection, pack(verdict)):
+                    break
+                self._readers[connection] = verdict.sequence
+            told.append(connection)
+        self._tell_areas([connection for connection in told if connection in self._readers], now_ms)
+
+    def _tell_areas(self, connections: list[socket.socket], now_ms: int) -> None:
+        if connections:
+            for state in self._engine.areas(now_ms):
+                for connection in connections:
+                    self._send_record(connection, pack(state))
+
+    def _send_record(self, connection: socket.socket, data: bytes) -> bool:
+        """A reader that does not keep up is dropped; it comes back and resumes."""
+        try:
+            connection.send(data)
+        except OSError:
+            self._drop_reader(connection)
+            return False
+        return True
+
+    def _accept_control(self, connection: socket.socket) -> None:
+        if len(self._controls) >= CONTROLS_MAX:
+            connection.close()
+            return
+        connection.setblocking(False)
+        self._controls.add(connection)
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._obey(connection))
+
+    def _obey(self, connection: socket.socket) -> None:
+        self._controls.discard(connection)
+        self._selector.unregister(connection)
+        try:
+            command = lines.unpack(connection.recv(RECORD_BYTES_MAX + 1))
+            done, text = False, "this socket takes commands only"
+            if isinstance(command, Command):
+                done, text = self._engine.command(command, _now_ms())
+                self._send_frames()
+            connection.send(pack(Answer(done, text)))
+        except (Refused, OSError) as error:
+            log.warning("control: %s", error)
+        finally:
+            connection.close()
+
+    # -- once a second ------------------------------------------------------------------------------------------------
+
+    def _slow(self, now_ms: int) -> None:
+        for output in self._rules.outputs:
+            if output.name not in self._lines:
+                self._open_line(output)
+        self._look_at_rules(now_ms)
+        self._tell_areas([reader for reader, number in self._readers.items() if number is not None], now_ms)
+
+    def _look_at_rules(self, now_ms: int) -> None:
+        try:
+            found = hashlib.sha256(self._rules_file.read_bytes()).digest()
+        except OSError:
+            found = b""
+        if found != self._disk_hash:
+            self._disk_hash = found
+            if found != self._rules.hash:
+                self._engine.rules_edited(now_ms)
+                log.warning(
+                    "%s: edited; the rules %s stay in force until restart", self._rules_file, self._rules.hash[:8].hex()
+                )

@@ -1,0 +1,1 @@
+"""What stands in the heading and speaks: each model takes bytes and time, and opens nothing."""

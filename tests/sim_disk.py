@@ -1,0 +1,240 @@
+"""A disk in memory that forgets what was not synced, tears writes, and fails or loses power at the n-th operation.
+
+A second real implementation of `minegate_agent.link.disk.Disk`: what chance decides comes from the seed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from minegate_agent.link.disk import Entry, OpenFile
+
+SECTOR_BYTES = 512
+SPOT_BYTES = 4096
+
+
+class PowerCut(Exception):  # noqa: N818 - says what happened
+    """From here on nothing reaches the disk."""
+
+
+@dataclass
+class _Inode:
+    now: bytearray = field(default_factory=bytearray)  # what a read sees
+    durable: bytearray = field(default_factory=bytearray)  # what a power cut leaves at least
+    unsynced: list[tuple[int, bytes | None]] = field(default_factory=list)  # (at, written) or (size, None): truncated
+
+
+def _apply(content: bytearray, at: int, data: bytes | None) -> None:
+    if data is None:
+        del content[at:]
+        content.extend(bytes(at - len(content)))
+        return
+    content.extend(bytes(max(at - len(content), 0)))
+    content[at : at + len(data)] = data
+
+
+class _SimFile:
+    def __init__(self, disk: SimDisk, inode: _Inode) -> None:
+        self._disk = disk
+        self._inode = inode
+
+    def write_at(self, at: int, data: bytes) -> None:
+        room = self._disk.room_for(self._inode, at + len(data))
+        written = data[: max(room - at, 0)] if room < at + len(data) else data
+        error = self._disk.step("write_at")
+        if error:
+            written = written[: self._disk.chance.randint(0, len(written))]
+        _apply(self._inode.now, at, written)
+        self._inode.unsynced.append((at, written))
+        self._disk.finish(error or (errno.ENOSPC if len(written) < len(data) else 0))
+
+    def truncate(self, size: int) -> None:
+        error = self._disk.step("truncate")
+        if not error:
+            _apply(self._inode.now, size, None)
+            self._inode.unsynced.append((size, None))
+        self._disk.finish(error)
+
+    def fdatasync(self) -> None:
+        error = self._disk.step("fdatasync")
+        if error or self._disk.dead:
+            # As Linux does: what a failed sync did not write is clean afterwards, and no later sync writes it.
+            self._inode.durable = self._disk.torn(self._inode)
+        else:
+            self._inode.durable = bytearray(self._inode.now)
+        self._inode.unsynced.clear()
+        self._disk.finish(error)
+
+    def close(self) -> None:
+        pass
+
+
+class SimDisk:
+    """`faults`: operation number (from 1) to errno, or to 0 for a power cut. Only operations that change count."""
+
+    def __init__(self, seed: int = 0, *, capacity: int | None = None) -> None:
+        self.chance = random.Random(seed)
+        self.capacity = capacity
+        self.faults: dict[int, int] = {}
+        self.operations = 0
+        self.log: list[str] = []
+        self.dead = False
+        self.bad_spots: set[tuple[str, int]] = set()
+        self._names: dict[Path, _Inode] = {}
+        self._durable_names: dict[Path, _Inode] = {}
+        self._unsynced_names: list[Callable[[dict[Path, _Inode]], object]] = []
+        self._locked: set[Path] = set()
+
+    def step(self, what: str) -> int:
+        """Count one operation; the errno it fails with, or 0."""
+        if self.dead:
+            raise PowerCut(what)
+        self.operations += 1
+        self.log.append(what)
+        fault = self.faults.get(self.operations)
+        self.dead = fault == 0
+        return fault or 0
+
+    def finish(self, error: int) -> None:
+        """What the caller of the operation gets to see."""
+        if self.dead:
+            raise PowerCut(self.log[-1])
+        if error:
+            raise OSError(error, os.strerror(error))
+
+    def room_for(self, inode: _Inode, size: int) -> int:
+        """Up to which size the file may grow."""
+        if self.capacity is None:
+            return size
+        others = sum(len(other.now) for other in self._names.values() if other is not inode)
+        return min(size, max(self.capacity - others, len(inode.now)))
+
+    def torn(self, inode: _Inode) -> bytearray:
+        """What the medium may hold of a file if the unsynced part was under way: nothing, all, a prefix, or a sieve."""
+        mode = self.chance.choice(("nothing", "all", "prefix", "prefix with garbage", "sieve"))
+        content = bytearray(inode.durable)
+        if mode == "nothing":
+            return content
+        left = self.chance.randint(0, sum(len(data or b"") for _, data in inode.unsynced))
+        for at, data in inode.unsynced:
+            if data is None or mode == "all":
+                _apply(content, at, data)
+            elif mode == "sieve":
+                self._sieve(content, at, data)
+            else:
+                kept, rest = data[:left], data[left:]
+                left -= len(kept)
+                _apply(content, at, kept + (self.chance.randbytes(len(rest)) if "garbage" in mode else b""))
+        return content
+
+    def _sieve(self, content: bytearray, at: int, data: bytes) -> None:
+        """The file has its length, but only some sectors came through; the others read as they were, or as zeros."""
+        content.extend(bytes(max(at + len(data) - len(content), 0)))
+        position = at
+        while position < at + len(data):
+            end = min(position - position % SECTOR_BYTES + SECTOR_BYTES, at + len(data))
+            if self.chance.random() < 0.5:
+                content[position:end] = data[position - at : end - at]
+            position = end
+
+    def after_power_cut(self, seed: int) -> SimDisk:
+        """The disk as it is found when power is back."""
+        found = SimDisk(seed, capacity=self.capacity)
+        names = dict(self._durable_names)
+        for change in self._unsynced_names[: self.chance.randint(0, len(self._unsynced_names))]:
+            change(names)
+        for path, inode in names.items():
+            content = self.torn(inode)
+            found._names[path] = _Inode(bytearray(content), bytearray(content))
+        found._durable_names = dict(found._names)
+        return found
+
+    def damage(self, path: Path, at: int, data: bytes) -> None:
+        """The medium no longer holds what was written there."""
+        for content in (self._names[path].now, self._names[path].durable):
+            content[at : at + len(data)] = data
+
+    def content(self, path: Path) -> bytes:
+        """What the file reads as."""
+        return bytes(self._names[path].now)
+
+    def make_folder(self, folder: Path) -> None:
+        """See Disk. Folders are not modelled; they are always there."""
+
+    def lock(self, folder: Path) -> Callable[[], None]:
+        """See Disk."""
+        if folder in self._locked:
+            raise BlockingIOError(errno.EAGAIN, str(folder))
+        self._locked.add(folder)
+        return lambda: self._locked.discard(folder)
+
+    def list(self, folder: Path) -> list[Entry]:
+        """See Disk. In an order that nobody should rely on."""
+        found = [Entry(path.name, len(inode.now)) for path, inode in self._names.items() if path.parent == folder]
+        self.chance.shuffle(found)
+        return found
+
+    def create(self, path: Path) -> OpenFile:
+        """See Disk."""
+        inode = _Inode()
+        self._rename(self.step("create"), lambda names: names.update({path: inode}))
+        return _SimFile(self, inode)
+
+    def open(self, path: Path) -> OpenFile:
+        """See Disk."""
+        return _SimFile(self, self._inode(path))
+
+    def read(self, path: Path, at: int, size: int) -> bytes:
+        """See Disk."""
+        if self.dead:
+            raise PowerCut("read")
+        content = self._inode(path).now[at : at + size]
+        if any(
+            (path.name, spot) in self.bad_spots for spot in range(at // SPOT_BYTES, (at + size - 1) // SPOT_BYTES + 1)
+        ):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return bytes(content)
+
+    def delete(self, path: Path) -> None:
+        """See Disk."""
+        self._inode(path)
+        self._rename(self.step("delete"), lambda names: names.pop(path, None))
+
+    def replace(self, old: Path, new: Path) -> None:
+        """See Disk."""
+        inode = self._inode(old)
+
+        def rename(names: dict[Path, _Inode]) -> None:
+            names.pop(old, None)
+            names[new] = inode
+
+        self._rename(self.step("replace"), rename)
+
+    def sync_folder(self, folder: Path) -> None:
+        """See Disk."""
+        error = self.step("sync_folder")
+        if not error and not self.dead:
+            self._durable_names = dict(self._names)
+            self._unsynced_names.clear()
+        self.finish(error)
+
+    def free_bytes(self, folder: Path) -> int:
+        """See Disk."""
+        used = sum(len(inode.now) for inode in self._names.values())
+        return 1 << 40 if self.capacity is None else max(self.capacity - used, 0)
+
+    def _inode(self, path: Path) -> _Inode:
+        if path not in self._names:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        return self._names[path]
+
+    def _rename(self, error: int, change: Callable[[dict[Path, _Inode]], object]) -> None:
+        if not error:
+            change(self._names)
+            self._unsynced_names.append(change)
+        self.finish(error)

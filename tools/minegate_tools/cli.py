@@ -1,0 +1,61 @@
+"""The command `minegate`. One file per command in `commands/`; each declares its arguments and does its work."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from minegate_tools.commands import check, decide, decode, demo, order, run, status, version
+
+OK = 0
+FAILED = 1
+USAGE = 2
+
+_TEACH = """\
+examples:
+  minegate demo                                  a simulated heading, a story of 90 s, an account
+  minegate check site/                           is the configuration right, and how fast does it cut?
+  minegate run site/                             run the three processes of a site in this terminal
+  minegate status site/ --watch                  what the site sees now
+  minegate reset heading-1201 --dir site/ --by "Li Wei"
+  minegate cut heading-1201 --dir site/ --by "Li Wei" --reason "smell of burning at the roadheader"
+  minegate decide site/rules.toml < events.jsonl > verdicts.jsonl
+  mosquitto_sub -C 1 -N -t 'minegate/1/+/+/live' | minegate decode
+
+a site is a folder: gateway.toml (ports, devices, points, uplink), rules.toml (limits, areas, outputs), run/, journal/.
+
+exit codes: 0 done; 1 refused or failed, with the reason on stderr; 2 configuration or usage, one line per error.
+
+minegate stands beside the certified gas cut-off of a mine and never replaces it.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line, declared."""
+    top = argparse.ArgumentParser(
+        prog="minegate",
+        description="Edge agent of a mine: reads sensors, cuts power locally, keeps every reading, delivers it.",
+        epilog=_TEACH,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for command in (demo, check, run, status, order, decide, decode, version):
+        command.declare(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Do one command and end the process with its exit code."""
+    asked = parser().parse_args(arguments)
+    try:
+        code = asked.do(asked)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `minegate decide | head`: the reader has what it wanted. stdout is turned away so that closing it at exit
+        # does not complain a second time.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    sys.exit(code)

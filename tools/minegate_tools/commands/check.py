@@ -1,0 +1,107 @@
+"""`minegate check`: both files of a site against each other, and how fast every limit cuts in the worst case."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from minegate_agent.check import Report, check
+from minegate_tools.commands.site import folder_argument
+from minegate_tools.table import table
+
+_ABOUT = """\
+Reads gateway.toml and rules.toml of a site, tells every error in one line, and shows what would run. Starts nothing.
+The worst-case time of a limit is the sum of what can pass between an over-limit at the sensor and the open contact: the
+device's period, one poll of every device on its line, the time-out of one dead neighbour, a tick of the interlock, and
+the relay node's lease, should its OPEN be lost. AQ 6201 allows 2 s.
+"""
+
+
+def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    command = commands.add_parser(
+        "check",
+        help="is the configuration right, and how fast does it cut?",
+        description=_ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    folder_argument(command)
+    command.set_defaults(do=_do)
+
+
+def _do(asked: argparse.Namespace) -> int:
+    report = check(asked.dir)
+    for problem in report.problems:
+        print(problem, file=sys.stderr)
+    if report.site is not None:
+        print(shown(report))
+    if report.problems:
+        print(f"{len(report.problems)} error(s); `minegate run` will refuse this site", file=sys.stderr)
+        return 2
+    return 0
+
+
+def shown(report: Report) -> str:
+    """The report as tables."""
+    titles = ("ports", "devices", "points", "areas", "limits: worst case from the sensor to the open contact")
+    tables = (_ports(report), _devices(report), _points(report), _areas(report), _limits(report))
+    return "\n\n".join(f"{title}\n{text}" for title, text in zip(titles, tables, strict=True) if text)
+
+
+def _ports(report: Report) -> str:
+    assert report.site is not None
+    rows = (
+        (port.name, port.kind, port.device or f"{port.interface}{port.channel and ':' + port.channel}{port.host}")
+        for port in report.site.config.port
+    )
+    return table(("port", "kind", "at"), rows)
+
+
+def _devices(report: Report) -> str:
+    assert report.site is not None
+    rows = (
+        (device.number, device.name, device.config.title_zh, device.config.driver, device.port, device.config.period_ms)
+        for device in report.site.devices.values()
+    )
+    return table(("no", "device", "名称", "driver", "port", "period ms"), rows)
+
+
+def _points(report: Report) -> str:
+    assert report.site is not None
+    names = {device.number: device.name for device in report.site.devices.values()}
+    rows = (
+        (
+            point.number,
+            point.name,
+            point.config.place_zh,
+            names[point.device],
+            point.field.name,
+            point.field.unit,
+            _range(point.field.low, point.field.high),
+        )
+        for point in report.site.points
+    )
+    return table(("no", "point", "地点", "device", "field", "unit", "range"), rows)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    return f"{'' if low is None else f'{low:g}'}..{'' if high is None else f'{high:g}'}"
+
+
+def _areas(report: Report) -> str:
+    rows = ((area.name, area.title_zh, ", ".join(area.outputs), area.feed_point) for area in report.areas)
+    return table(("area", "名称", "outputs", "feed state"), rows)
+
+
+def _limits(report: Report) -> str:
+    rows = (
+        (
+            limit.area,
+            limit.point,
+            limit.words,
+            "-" if limit.worst is None else f"{limit.worst.total_ms:.0f} ms",
+            "" if limit.worst is None else limit.worst.sum(),
+        )
+        for limit in report.limits
+    )
+    return table(("area", "point", "limit", "worst case", "= period + line + dead neighbour + tick + output"), rows)
