@@ -39,11 +39,11 @@ class Story:
         self._segment_bytes = segment_bytes
         self._restarts = restarts
         self._produced = 0  # items of the producer, who keeps those that are not confirmed
+        self._confirmed = 0  # up to here the producer has forgotten them
         self._promised: dict[int, bytes] = {}  # acknowledged by commit
         self._appended: dict[int, bytes] = {}  # in this life of link
         self._received: dict[int, Record] = {}
         self._declared: set[int] = set()
-        self._ever_damaged = False
         self.errors = 0
         self.cuts = 0
         self.survive(self._open)
@@ -99,7 +99,8 @@ class Story:
 
     def _resend(self) -> None:
         known = self.journal.origins.get(BOOT, 0)
-        assert known <= self._produced
+        assert self._confirmed <= known <= self._produced, "the producer has forgotten what the journal asks for"
+        self._confirmed = known
         for number in range(known + 1, self._produced + 1):
             self._append(SCAN, scan_body(number))
 
@@ -130,10 +131,10 @@ class Story:
         try:
             self.journal.commit()
         finally:
-            if not self.disk.dead:
-                self._promise(self.journal.last_sequence)
+            self._promise(self.journal.last_sequence)  # also if it failed later: a reader may have had them
 
     def _promise(self, upto: int) -> None:
+        self._confirmed = max(self._confirmed, self.journal.origins.get(BOOT, 0))
         for sequence in [sequence for sequence in self._appended if sequence <= upto]:
             self._promised[sequence] = self._appended.pop(sequence)
 
@@ -163,7 +164,9 @@ class Story:
             assert rounds < 1000, "delivery hangs"
         assert self.journal.pending == 0
         known = set(self._received) | self._declared
-        assert known >= set(range(1, self.journal.last_sequence + 1)), "a sequence is neither delivered nor declared lost"
+        assert known >= set(range(1, self.journal.last_sequence + 1)), (
+            "a sequence is neither delivered nor declared lost"
+        )
         for sequence, body in self._promised.items():
             assert sequence not in self._received or self._received[sequence].body == body, sequence
         self._check_items()
@@ -185,4 +188,3 @@ class Story:
     def promised_and_lost(self) -> set[int]:
         """Sequences that commit acknowledged and that are declared lost."""
         return self.lost & set(self._promised)
-

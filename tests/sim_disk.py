@@ -66,7 +66,8 @@ class _SimFile:
             # As Linux does: what a failed sync did not write is clean afterwards, and no later sync writes it.
             self._inode.durable = self._disk.torn(self._inode)
         else:
-            self._inode.durable = bytearray(self._inode.now)
+            for at, data in self._inode.unsynced:
+                _apply(self._inode.durable, at, data)
         self._inode.unsynced.clear()
         self._disk.finish(error)
 

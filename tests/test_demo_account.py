@@ -99,7 +99,10 @@ def test_an_account_is_good_only_if_everything_is() -> None:
     assert not account()._replace(origins=()).good
 
 
-BIRTH = {"v": 1, "devices": [{"number": 1, "layouts": [{"fields": [{"name": "ch4"}, {"name": "status"}]}]}]}
+BIRTH = {
+    "v": 1,
+    "devices": [{"number": 1, "name": "T1-head", "layouts": [{"fields": [{"name": "ch4"}, {"name": "status"}]}]}],
+}
 SCANS = {"v": 1, "f": 10, "l": 13, "d": [{"n": 1, "p": 0, "s": [0, 1, 2], "o": [7, 100, 1, 2]}]}
 LOSS = {"kind": "loss", "from": "link", "boot": 7, "first": 104, "last": 105}
 EVENTS = {
@@ -125,6 +128,7 @@ def test_the_receiver_counts_by_the_numbers_in_the_messages() -> None:
     assert count.numbers["field", 7] == {100, 101, 102, 103}
     assert count.lost[7] == {(104, 105)}
     assert count.readings == 6
+    assert count.scans == {"T1-head": 3}
 
 
 def test_a_message_received_twice_is_counted_once() -> None:

@@ -70,4 +70,4 @@ def test_the_story_of_the_demo_has_a_cut_by_wind_a_cut_by_gas_and_an_outage_betw
 @pytest.mark.parametrize("step", STORY, ids=lambda step: step.name)
 def test_no_step_is_true_of_a_site_that_nobody_has_heard_of_except_the_fall_of_the_broker(step: Step) -> None:
     never_heard = Seen()
-    assert step.until(never_heard) == (step.name in ("fan stops", "burst", "broker lost"))
+    assert step.until(never_heard) == (step.name in ("fan-stops", "burst", "broker-lost"))

@@ -146,7 +146,7 @@ def test_the_robots_time_is_utc_in_milliseconds(timestamp: str) -> None:
         ("HIBERNATING", 3, Quality.SUSPENDED),
         ("CONNECTION_BROKEN", 4, Quality.LINE_BREAK),
         ("CONNECTIONBROKEN", 4, Quality.LINE_BREAK),
-        ("SHRUG", 255, Quality.OUT_OF_RANGE),
+        ("SHRUG", 255, Quality.DEVICE_FAULT),
     ],
 )
 def test_the_connection_is_a_part_of_its_own(state: str, number: int, quality: Quality) -> None:

@@ -76,7 +76,7 @@ def test_an_error_at_any_operation_loses_nothing_and_is_recovered_from(error: in
 def test_a_power_cut_soon_after_an_error_loses_nothing_that_was_acknowledged(error: int, restarts: bool) -> None:
     """With `restarts` the process ends at every error, as a supervised one may."""
     for operation in range(1, operations_of(ROOMY) + 1):
-        for later in (1, 2, 3, 5):
+        for later in (1, 2, 3, 5, 7, 9):
             disk = SimDisk(operation)
             disk.faults |= {operation: error, operation + later: 0}
             story = Story(disk, bytes_max=ROOMY, restarts=restarts)

@@ -109,5 +109,11 @@ def test_two_fields_of_one_name_are_refused() -> None:
     ],
 )
 def test_a_value_is_in_range_from_low_to_high_and_nan_is_nowhere(value: float, quality: Quality) -> None:
-    layout = Layout(Field("free", "<f4"), Field("ch4", "<f4", low=0.0, high=4.0))
-    assert range_quality(layout, (math.nan, value)) is quality
+    assert range_quality(Field("ch4", "<f4", low=0.0, high=4.0), value) is quality
+    assert range_quality(Field("free", "<f4"), value) is Quality.GOOD
+
+
+@pytest.mark.parametrize("field", [Field("low", "<f4", low=0.0), Field("high", "<f4", high=0.0)])
+def test_nan_is_outside_of_half_a_range_too(field: Field) -> None:
+    assert range_quality(field, math.nan) is Quality.OUT_OF_RANGE
+    assert range_quality(field, 0.0) is Quality.GOOD

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from minegate_interlock.rules import Area, Limit, Rules, RulesError, load
-
 from minegate_agent.config import ConfigError
 from minegate_agent.site import FILE, Site, SitePoint, load_site
 from minegate_agent.worst_case import Worst, worst_case
+from minegate_interlock.rules import Area, Limit, Rules, RulesError, load
 
 RULES_FILE = "rules.toml"
 

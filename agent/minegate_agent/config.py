@@ -113,6 +113,7 @@ class Uplink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     password_file: str = ""
     tls: Tls | None = None
     keepalive_s: Annotated[int, Meta(ge=2, le=3600)] = 15
+    ack_timeout_s: Annotated[float, Meta(ge=0.1, le=60)] = 5.0  # a publish without PUBACK for so long: the line is dead
     in_flight_max: Annotated[int, Meta(ge=1, le=200)] = 8
     block_records_max: Annotated[int, Meta(ge=1, le=10_000)] = 500
     block_ms: Annotated[int, Meta(ge=10, le=60_000)] = 250

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from minegate_interlock import lines, sockets
 from minegate_interlock.engine import Engine
-from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, Resume, pack
+from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, pack
+from minegate_interlock.readers import Readers
 from minegate_interlock.rules import Output, Rules
 from minegate_interlock.serial_line import LineLost, SerialLine
 
@@ -27,7 +28,6 @@ log = logging.getLogger("interlock")
 
 STALL_MS = 500
 SLOW_TICK_MS = 1000  # reopening lines, area states, looking at the rules file
-READERS_MAX = 8
 CONTROLS_MAX = 16
 WAITING_MAX = 1_000_000
 RECORDS_AT_ONCE_MAX = 512  # so that a flood of readings cannot hold up the tick
@@ -47,14 +47,14 @@ class Process:
         self._engine = Engine(rules, int.from_bytes(os.urandom(4), "little") or 1, _now_ms())
         self._selector = selectors.DefaultSelector()
         self._points: socket.socket | None = None
-        self._readers: dict[socket.socket, int | None] = {}
+        self._readers = Readers(self._engine, self._selector, _now_ms)
         self._controls: set[socket.socket] = set()
         self._lines: dict[str, SerialLine] = {}
         self._line_trouble: dict[str, str] = {}
         self._stopping = False
         for name, accept in (
             (sockets.POINTS, self._accept_points),
-            (sockets.VERDICTS, self._accept_reader),
+            (sockets.VERDICTS, self._readers.accept),
             (sockets.CONTROL, self._accept_control),
         ):
             listener = sockets.listen(run_folder, name)
@@ -84,7 +84,7 @@ class Process:
                 self._engine.tick(now_ms)
                 next_ms = max(next_ms + tick_ms, now_ms)
             self._send_frames()
-            self._tell_readers(now_ms)
+            self._readers.tell(now_ms)
         self._open_all()
 
     def _stop(self, *_: object) -> None:
@@ -224,59 +224,6 @@ class Process:
 
     # -- people and link ----------------------------------------------------------------------------------------------
 
-    def _accept_reader(self, connection: socket.socket) -> None:
-        if len(self._readers) >= READERS_MAX:
-            connection.close()
-            return
-        connection.setblocking(False)
-        self._readers[connection] = None
-        self._selector.register(connection, selectors.EVENT_READ, lambda: self._resume(connection))
-
-    def _resume(self, connection: socket.socket) -> None:
-        try:
-            record = lines.unpack(connection.recv(RECORD_BYTES_MAX + 1))
-        except (Refused, OSError):
-            self._drop_reader(connection)
-            return
-        if not isinstance(record, Resume):
-            self._drop_reader(connection)
-            return
-        self._readers[connection] = record.sequence if record.boot == self._engine.ring.boot else 0
-        self._tell_areas([connection], _now_ms())
-
-    def _drop_reader(self, connection: socket.socket) -> None:
-        if self._readers.pop(connection, -1) != -1:
-            self._selector.unregister(connection)
-            connection.close()
-
-    def _tell_readers(self, now_ms: int) -> None:
-        """Verdicts to whoever has asked, and the areas' state with every verdict."""
-        told = []
-        for connection, number in list(self._readers.items()):
-            if number is None or number + 1 >= self._engine.ring.next_number:
-                continue
-            for verdict in self._engine.ring.after(number, now_ms):
-                if not self._send_record(connection, pack(verdict)):
-                    break
-                self._readers[connection] = verdict.sequence
-            told.append(connection)
-        self._tell_areas([connection for connection in told if connection in self._readers], now_ms)
-
-    def _tell_areas(self, connections: list[socket.socket], now_ms: int) -> None:
-        if connections:
-            for state in self._engine.areas(now_ms):
-                for connection in connections:
-                    self._send_record(connection, pack(state))
-
-    def _send_record(self, connection: socket.socket, data: bytes) -> bool:
-        """A reader that does not keep up is dropped; it comes back and resumes."""
-        try:
-            connection.send(data)
-        except OSError:
-            self._drop_reader(connection)
-            return False
-        return True
-
     def _accept_control(self, connection: socket.socket) -> None:
         if len(self._controls) >= CONTROLS_MAX:
             connection.close()
@@ -307,7 +254,7 @@ class Process:
             if output.name not in self._lines:
                 self._open_line(output)
         self._look_at_rules(now_ms)
-        self._tell_areas([reader for reader, number in self._readers.items() if number is not None], now_ms)
+        self._readers.tell_areas(now_ms)
 
     def _look_at_rules(self, now_ms: int) -> None:
         try:

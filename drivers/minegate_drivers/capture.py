@@ -13,7 +13,7 @@
     = nothing                                   or no reading
 
 On a line of bytes or a frame, what follows two spaces is a remark; `#` at the beginning makes the line a remark.
-Qualities are joined by `+`: `stale+device_fault`.
+Qualities are joined by `+`: `stale+device_fault`. A field's quality is that of the scan and of the field's own range.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from minegate_drivers.ports import CanFrame
-from minegate_drivers.ranges import range_quality
 from minegate_drivers.sdk import CanDriver, Catalogued, Field, Heard, Layout, Nonsense, Option
 
 if TYPE_CHECKING:
@@ -45,9 +44,9 @@ class DbcListener(CanDriver, Catalogued):
             raise Nonsense("foreign", f"identifier 0x{frame.id:x} is not in the file")
         if len(frame.data) != self._lengths[part]:
             raise Nonsense("length", f"0x{frame.id:x}: {len(frame.data)} bytes, the file says {self._lengths[part]}")
-        layout = self.layouts[part]
-        record = frame.data.ljust(layout.size, b"\0")  # only where no integer type fits inside a short frame
-        return Heard(record, range_quality(layout, layout.decode(record)), part)
+        # Longer than the frame only where no integer type fits inside a short one.
+        record = frame.data.ljust(self.layouts[part].size, b"\0")
+        return Heard(record, part=part)
 
 
 def _messages(file: str) -> list[Message]:

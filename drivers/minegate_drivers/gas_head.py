@@ -59,6 +59,7 @@ class GasHead(LineDriver, Catalogued):
             Field("status", ">u2"),
             name=self.name,
         )
+        self._ch4 = self._layout.fields[0]
         self.layouts = (self._layout,)
 
     def ask(self, now_ms: int) -> bytes | None:
@@ -73,7 +74,8 @@ class GasHead(LineDriver, Catalogued):
         """See LineDriver."""
         record = payload(frame, self._request)
         quality = quality_of(int.from_bytes(record[:2], "big"), int.from_bytes(record[2:], "big"))
-        return Heard(record, quality | range_quality(self._layout, self._layout.decode(record)))
+        # The record is one value, so its range speaks against the whole of it.
+        return Heard(record, quality | range_quality(self._ch4, self._layout.decode(record)[0]))
 
 
 def quality_of(register: int, status: int) -> Quality:

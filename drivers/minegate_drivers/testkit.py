@@ -14,6 +14,7 @@ from typing import NamedTuple
 from minegate_drivers.capture import Capture, CaptureError, Step, parse
 from minegate_drivers.catalogue import build
 from minegate_drivers.ports import CanFrame, Message
+from minegate_drivers.ranges import range_quality
 from minegate_drivers.sdk import CanDriver, Driver, Heard, LineDriver, MessageDriver, Nonsense, Quality
 
 
@@ -89,9 +90,9 @@ def _meaning(driver: Driver, step: Step, heard: Heard | None) -> Iterator[Differ
 def _said(driver: Driver, heard: Heard) -> Iterator[tuple[str, str]]:
     """What the driver understood, in the words of a capture, by their first word."""
     layout = driver.layouts[heard.part]
-    quality = quality_words(heard.quality)
     yield "part", f"part {heard.part}"
     for field, value in zip(layout.fields, layout.decode(heard.record), strict=True):
+        quality = quality_words(heard.quality | range_quality(field, value))
         words = [field.name, f"{value:.6g}", *([field.unit] if field.unit else []), quality]
         yield field.name, " ".join(words)
 

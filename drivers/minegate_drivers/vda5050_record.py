@@ -5,7 +5,7 @@ VDA 5050 has no place for gas; we read it from `information`, whose content the 
     {"infoType": "GAS", "infoLevel": "INFO", "infoReferences": [
         {"referenceKey": "CH4", "referenceValue": "0.42"}, {"referenceKey": "CO", "referenceValue": "3"}]}
 
-Keys CH4 (%), CO (ppm), O2 (%), H2S (ppm), T (degC), RH (%).
+Keys CH4 (%), CO (ppm), O2 (%), H2S (ppm), TEMP (degC), RH (%).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from minegate_drivers.sdk import Field, Heard, Layout, Nonsense, Quality
 from minegate_drivers.vda5050_message import Connection, State, battery, emergency_stop, position
 
 GAS = "GAS"
-GAS_KEYS = ("CH4", "CO", "O2", "H2S", "T", "RH")
+GAS_KEYS = ("CH4", "CO", "O2", "H2S", "TEMP", "RH")
 EMERGENCY_STOPS = {"NONE": 0, "MANUAL": 1, "REMOTE": 2, "AUTOACK": 3}
 ERROR_LEVELS = {"WARNING": 1, "URGENT": 2, "CRITICAL": 3, "FATAL": 4}
 OPERATING_MODES = {
@@ -33,7 +33,7 @@ CONNECTIONS = {
     "CONNECTION_BROKEN": (4, Quality.LINE_BREAK),
     "CONNECTIONBROKEN": (4, Quality.LINE_BREAK),
 }
-_UNKNOWN = 255  # a word that the document does not know
+_UNKNOWN = 255  # a word that the document does not know: outside the range of its field
 MISSED_MAX = 65_535
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -78,7 +78,7 @@ assert _CONNECTION.size == CONNECTION_LAYOUT.size
 
 def connection(said: Connection) -> Heard:
     """Part 1. Raises Nonsense for a time that is none, struct.error for a number that does not fit."""
-    number, quality = CONNECTIONS.get(said.connection_state, (_UNKNOWN, Quality.OUT_OF_RANGE))
+    number, quality = CONNECTIONS.get(said.connection_state, (_UNKNOWN, Quality.DEVICE_FAULT))
     return Heard(_CONNECTION.pack(said.header_id, _utc_ms(said.timestamp), number), quality, 1)
 
 
@@ -108,15 +108,8 @@ def record_of(state: State, missed: int) -> bytes:
 
 
 def quality_of(record: bytes) -> Quality:
-    """NaN is "not told" here and within every range; a word nobody knows is out of range."""
-    quality = Quality.GOOD
-    values = STATE_LAYOUT.decode(record)
-    for field, value in zip(STATE_LAYOUT.fields, values, strict=True):
-        if field.low is not None and field.high is not None and (value < field.low or value > field.high):
-            quality |= Quality.OUT_OF_RANGE
-    if record[_ERROR_LEVEL_AT] >= ERROR_LEVELS["CRITICAL"]:
-        quality |= Quality.DEVICE_FAULT
-    return quality
+    """What speaks against the whole of a part 0 record: a grave error, or one whose level nobody knows."""
+    return Quality.GOOD if record[_ERROR_LEVEL_AT] < ERROR_LEVELS["CRITICAL"] else Quality.DEVICE_FAULT
 
 
 def _gases(state: State) -> list[float]:

@@ -29,7 +29,7 @@ class RelayNode:
         self._fields = [0] * 8
         self._reply = b""
         self._last_ms = -1
-        self._differs_ms = 0
+        self._differs_ms = -1  # -1: the contact is as the coil says
         self._since_ms = 0
         self._faulty = False
 
@@ -86,7 +86,7 @@ class RelayNode:
     def _open(self, fields: list) -> None:
         self.lease.revoke(fields[2])
         self._faulty = False
-        self._differs_ms = 0
+        self._differs_ms = -1
         self._trip(messages.TRIP_COMMAND)
 
     def _trip(self, cause: int) -> None:
@@ -99,9 +99,10 @@ class RelayNode:
     def _compare(self, elapsed_ms: int, read_back_closed: bool) -> None:
         self.contact = messages.CONTACT_CLOSED if read_back_closed else messages.CONTACT_OPEN
         if read_back_closed == self.coil:
-            self._differs_ms = 0
+            self._differs_ms = -1
             return
-        self._differs_ms = min(self._differs_ms + elapsed_ms, 65535)
+        # counted from the step that first saw it: the time before the coil changed is not the contact's
+        self._differs_ms = 0 if self._differs_ms < 0 else min(self._differs_ms + elapsed_ms, 65535)
         if self._differs_ms > MISMATCH_MS:
             self.contact = messages.CONTACT_MISMATCH
             self._faulty = True

@@ -1,17 +1,17 @@
-"""Air and methane of a heading: fan -> duct -> face -> road -> return. Pure; seconds, cubic metres, volume fractions.
+"""Air and methane of a heading: fan -> duct -> face -> road -> return. Pure; seconds, cubic metres, parts of volume.
 
-The heading is a row of well-mixed volumes (tanks in series: Levenspiel, Chemical Reaction Engineering, ch. 14): the face
-zone, `ROAD_CELLS` pieces of road, the return zone at the mouth. With m methane in a volume V, f the flow through it,
+The heading is a row of well-mixed volumes (tanks in series: Levenspiel, Chemical Reaction Engineering, ch. 14): the
+face zone, `ROAD_CELLS` pieces of road, the zone at the mouth. With m methane in a volume V and the flow f through it,
 
-    dm/dt = inflow of methane - f * m / V          f = fresh air + gas emitted so far (what comes in drives out as much)
+    dm/dt = inflow of methane - f * m / V       f = fresh air + gas emitted so far (what comes in drives as much out)
 
-so the front takes (road volume / flow) seconds from face to return, spread by 1 / sqrt(cells), and stands still with the
-fan. Each step is implicit Euler from face to mouth: what leaves a volume enters the next one, so methane is conserved to
-rounding (`balance_m3`), and never negative or above pure gas, however long the step is. Layering under the roof, natural
-draught and diffusion are left out.
+so a front takes (road volume / flow) seconds from face to return, spread by 1 / sqrt(cells), and stands still with the
+fan. Each step is implicit Euler from face to mouth: what leaves a volume enters the next one, so methane is conserved
+to rounding (`balance_m3`), and is never negative or more than pure gas, however long the step. Layering under the roof,
+natural draught and diffusion are left out.
 
-Sizes are those of a small coal heading: 12 m2 of road, 500 m3/min from a local fan of 2 x 30 kW through a duct of 0.8 m;
-0.7 m/s in the road, inside the 0.25-4 m/s that the Coal Mine Safety Regulations ask of a heading in coal (art. 136).
+Sizes are those of a small heading in coal: 12 m2 of road, 500 m3/min from a local fan of 2 x 30 kW through a duct of
+0.8 m; 0.7 m/s in the road, inside the 0.25-4 m/s of the Coal Mine Safety Regulations (art. 136, recalled).
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ RIBS_M3_S = 0.3 / 60.0  # what the walls of the whole road give off
 
 @dataclass(frozen=True, slots=True)
 class Wind:
-    """What acts on the air. `duct_intact`: share of the fan's air that reaches the face, the rest leaks at the mouth."""
+    """What acts on the air. `duct_intact`: share of the fan's air that reaches the face; the mouth gets the rest."""
 
     fan_on: bool = True
     duct_intact: float = 1.0
-    face_m3_s: float = 2.0 / 60.0
+    face_m3_s: float = 2.5 / 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ from minegate_sim.machine import CUTTING_M3_S, Machine
 from minegate_sim.rail import Rail
 
 STEP_S_MAX = 0.1  # well below the 5 s that air stays in the smallest volume
-EMISSION_M3_MIN = 2.0
+EMISSION_M3_MIN = 2.5
 EMISSION_M3_MIN_MAX = 100.0
 
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """What people, breaker and rock do. `bypassed`: somebody bridged the contact, the load side has power all the same."""
+    """What people, breaker and rock do. `bypassed`: somebody bridged the contact, the load side keeps its power."""
 
     fan_on: bool = True
     duct_intact: float = 1.0

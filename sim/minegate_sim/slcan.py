@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from minegate_drivers.ports import CanFrame
+from minegate_sim.far_end import NEVER
 
 OK, ERROR = b"\r", b"\a"
 COMMAND_BYTES_MAX = 32  # the longest one, an extended frame of 8 bytes, has 27
@@ -36,7 +37,7 @@ def text_of(frame: CanFrame) -> bytes:
 
 
 class Slcan:
-    """The adapter with `nodes` on its bus; a FarEnd. While the channel is closed, frames go by unheard and uncounted."""
+    """The adapter with `nodes` on its bus; a FarEnd. While the channel is closed, frames go by unheard."""
 
     def __init__(self, nodes: Sequence[CanNode]) -> None:
         self.nodes = tuple(nodes)
@@ -69,7 +70,7 @@ class Slcan:
 
     def due_ms(self) -> float:
         """See FarEnd."""
-        return min(node.due_ms() for node in self.nodes)
+        return -NEVER if self._answers else min(node.due_ms() for node in self.nodes)
 
     def _do(self, command: bytes) -> bytes:
         if len(command) > COMMAND_BYTES_MAX:

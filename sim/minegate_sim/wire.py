@@ -1,9 +1,9 @@
 """A half-duplex serial line with wire time: bytes take as long as on the cable, in both directions. No I/O, no clock.
 
-A request is heard when its last byte is in; an answer leaves in small pieces, each when its last byte has been clocked out.
-Every device hears everything, the answers of others too. Where two talk at once nobody is understood: a request in that
-time is lost, an answer in that time is spoiled. Events are played in the order of their times, so a process that wakes
-late changes nothing but the lateness.
+A request is heard when its last byte is in; an answer leaves in small pieces, each when its last byte has been clocked
+out. Every device hears everything, the answers of others too. Where two talk at once nobody is understood: a request in
+that time is lost, an answer in that time is spoiled. Events are played in the order of their times, so a process that
+wakes late changes nothing but the lateness.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class Wire:
         self._turnaround_ms = turnaround_ms
         self._coming: list[_Span] = []
         self._going: list[_Span] = []
+        self._overheard = bytearray()  # the answer on the cable, as the neighbours will have heard it
 
     def arrive(self, data: bytes, now_ms: float) -> None:
         """See FarEnd."""
@@ -61,6 +62,9 @@ class Wire:
         request = _Span(begin_ms, begin_ms + len(data) * self._byte_ms, data, None)
         if self._collides([request]):
             self.lost_bytes += len(data)
+        elif self._coming and self._coming[-1].end_ms == begin_ms:  # no silence between: heard as one
+            before = self._coming.pop()
+            self._coming.append(request._replace(begin_ms=before.begin_ms, data=before.data + data))
         else:
             self._coming.append(request)
 
@@ -69,7 +73,8 @@ class Wire:
         out = bytearray()
         while (at_ms := self.due_ms()) <= now_ms:
             if self._coming and self._coming[0].end_ms <= at_ms:
-                self._hand_over(self._coming.pop(0))
+                request = self._coming.pop(0)
+                self._hand_over(request.data, request.end_ms, None)
             elif self._going and self._going[0].end_ms <= at_ms:
                 out += self._clock_out(self._going.pop(0))
             else:
@@ -82,16 +87,19 @@ class Wire:
         going = self._going[0].end_ms if self._going else NEVER
         return min(coming, going, *(device.due_ms() for device in self.devices))
 
-    def _hand_over(self, span: _Span) -> None:
+    def _hand_over(self, data: bytes, at_ms: float, sender: LineDevice | None) -> None:
         for device in self.devices:
-            if device is not span.sender and not device.faults.dead:
-                device.take(span.data, span.end_ms)
+            if device is not sender and not device.faults.dead:
+                device.take(data, at_ms)
 
     def _clock_out(self, piece: _Span) -> bytes:
         if self.is_cut:
             self.lost_bytes += len(piece.data)
             return b""
-        self._hand_over(piece)
+        self._overheard += piece.data
+        if not any(other.sender is piece.sender for other in self._going):  # the last piece of an answer
+            self._hand_over(bytes(self._overheard), piece.end_ms, piece.sender)
+            self._overheard.clear()
         return piece.data
 
     def _step_devices(self, at_ms: float) -> None:

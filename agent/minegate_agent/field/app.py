@@ -46,7 +46,7 @@ class Field:
         self._link = LinkLine(run / "scans.sock", self._produce, site.hash)
         self._ports = {port.name: PortHealth(port.name, port.kind) for port in site.config.port}
         self._devices = {device.number: DeviceHealth(device.number, device.name) for device in site.devices.values()}
-        self._quality: dict[int, Quality] = {}
+        self._quality: dict[tuple[int, int], Quality] = {}
         self._broken: set[int] = set()
 
     async def run(self) -> None:
@@ -71,10 +71,11 @@ class Field:
         scan = self._produce.scan(device.number, heard, now_ms)
         self._interlock.send(self._points.readings(scan, self._world.clock.monotonic_ms()))
         self._broken.discard(device.number)
-        if self._quality.get(device.number, Quality.GOOD) != heard.quality:
+        part = (device.number, heard.part)
+        if self._quality.get(part, Quality.GOOD) != heard.quality:
             flags = [flag.name.lower() for flag in Quality if flag and flag in heard.quality and flag.name]
             self._produce.event("quality", device=device.number, name=device.name, quality=flags)
-        self._quality[device.number] = heard.quality
+        self._quality[part] = heard.quality
 
     def edge(self, device: SiteDevice, up: bool) -> None:
         """See Sink."""

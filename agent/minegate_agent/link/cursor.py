@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 from minegate_agent.link.disk import OS_DISK, Disk, OpenFile
+from minegate_agent.link.store.appear import appear, close_quietly
 
 # Two slots, written in turn, a flash page apart: a write that tears one leaves the other.
 _SLOT_APART = 4096
@@ -34,13 +35,14 @@ class Cursor:
         try:
             found = disk.read(path, 0, _SLOT_APART + _SLOT_BYTES)
         except FileNotFoundError:
-            return cls(_create(path, disk), 0, 0, "")
+            disk.make_folder(path.parent)
+            return cls(appear(disk, path, [_pack(0, 0)]), 0, 0, "")
         slots = [slot for at in (0, _SLOT_APART) if (slot := _unpack(found[at : at + _SLOT_BYTES])) is not None]
         if not slots:
             trouble = f"{path}: both slots damaged; everything the journal keeps is delivered again"
-            return cls(_create(path, disk), 0, 0, trouble)
+            return cls(appear(disk, path, [_pack(0, 0)]), 0, 0, trouble)
         moves, sequence = max(slots)
-        return cls(disk.open(path), moves, sequence, "")
+        return cls(_reopen(path, disk), moves, sequence, "")
 
     def move(self, sequence: int) -> None:
         """Returns when the disk has it; a lower sequence than the present one changes nothing. Waits for the disk.
@@ -59,18 +61,14 @@ class Cursor:
         self._file.close()
 
 
-def _create(path: Path, disk: Disk) -> OpenFile:
-    """A new file with one whole slot; it appears whole or not at all."""
-    disk.make_folder(path.parent)
-    fresh = path.with_name(path.name + ".new")
-    file = disk.create(fresh)
+def _reopen(path: Path, disk: Disk) -> OpenFile:
+    """Name and content as they were found are durable: the process before may have ended between write and sync."""
+    file = disk.open(path)
     try:
-        file.write_at(0, _pack(0, 0))
         file.fdatasync()
-        disk.replace(fresh, path)
         disk.sync_folder(path.parent)
     except OSError:
-        file.close()
+        close_quietly(file)
         raise
     return file
 

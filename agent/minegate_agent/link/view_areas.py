@@ -21,7 +21,7 @@ _ACTS = (Cause.LIMIT, Cause.COMMAND)  # somebody or something passed a limit: a 
 class _Heard(NamedTuple):
     state: AreaState
     heard_ms: int
-    count: int
+    times: int
 
 
 class AreaRows:
@@ -36,7 +36,7 @@ class AreaRows:
         """Keep it. More areas than AREAS_MAX cannot come from a rules file that was loaded; they are not kept."""
         known = self._areas.get(state.area)
         if known is not None or len(self._areas) < AREAS_MAX:
-            self._areas[state.area] = _Heard(state, now_ms, known.count + 1 if known else 1)
+            self._areas[state.area] = _Heard(state, now_ms, known.times + 1 if known else 1)
 
     def rows(self, interlock_up: bool, now_ms: int) -> list[dict[str, object]]:
         """One JSON-able row per area."""
@@ -70,7 +70,7 @@ class AreaRows:
             "rules": state.rules.hex(),
             "since_ms": state.since_ms + age_ms,
             "age_ms": age_ms,
-            "heard": heard.count,
+            "heard": heard.times,
         }
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import random
 import struct
 
+from minegate_sim.far_end import NEVER
 from minegate_sim.faults import Faults
 from minegate_sim.noise import Wander
 from minegate_wire.crc16 import crc16
-
-from minegate_sim.far_end import NEVER
 
 READ_HOLDING, READ_INPUT = 3, 4
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
@@ -49,7 +48,7 @@ class GasHead:
     @property
     def shown_percent(self) -> float:
         """What the head would answer now."""
-        return self.registers[0] * 0.01
+        return round(self.registers[0] * 0.01, 2)
 
     def measure(self, percent: float, dt_s: float, now_ms: float) -> None:
         """The gas at the head is `percent` % CH4 and has been for `dt_s` seconds of the heading's time."""

@@ -18,9 +18,9 @@ from minegate_sim.noise import Wander
 from minegate_sim.rail import Rail
 
 PERIOD_MS = 1000.0  # the standard asks for at least one `state` in 30 s
-VERSIONS = {"v2": "2.0.0", "v3": "3.0.0"}
+VERSIONS = {2: "2.0.0", 3: "3.0.0"}
 MAP_ID = "heading-1201"
-TEMPERATURE_C, OXYGEN_PERCENT, CO_PPM = 24.0, 20.6, 2.0
+CO_PPM, OXYGEN_PERCENT, H2S_PPM, TEMPERATURE_C, HUMIDITY_PERCENT = 2.0, 20.6, 0.4, 24.0, 88.0
 EMPTY_V, FULL_V = 44.0, 54.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ class RailRobot:
 
     def __init__(
         self, name: str, manufacturer: str, serial: str, chance: random.Random, now_ms: float,
-        version: Literal["v2", "v3"] = "v3",
+        version: Literal[2, 3] = 3,
     ) -> None:  # fmt: skip
         self.name = name
         self.faults = Faults()
@@ -41,7 +41,7 @@ class RailRobot:
         self.gases: Gases = {}
         self._manufacturer = manufacturer
         self._serial = serial
-        self._version: Literal["v2", "v3"] = version
+        self._version: Literal[2, 3] = version
         self._wander = {gas: Wander(chance, sigma, 8.0) for gas, sigma in _SIGMAS.items()}
         self._headers = {"state": 0, "connection": 0}
         self._due_ms = now_ms + PERIOD_MS
@@ -49,7 +49,7 @@ class RailRobot:
 
     def topic(self, last: str) -> str:
         """interface/version/manufacturer/serial/topic."""
-        return f"vda5050/{self._version}/{self._manufacturer}/{self._serial}/{last}"
+        return f"vda5050/v{self._version}/{self._manufacturer}/{self._serial}/{last}"
 
     def measure(self, rail: Rail, ch4_percent: float, dt_s: float) -> None:
         """Where the robot is, and the methane there."""
@@ -59,9 +59,11 @@ class RailRobot:
         self.rail = rail
         self.gases = {
             "CH4": max(0.0, ch4_percent + strayed["CH4"]),
-            "CO": CO_PPM + strayed["CO"],
+            "CO": max(0.0, CO_PPM + strayed["CO"]),
             "O2": OXYGEN_PERCENT - 0.2 * ch4_percent + strayed["O2"],  # methane displaces air
+            "H2S": max(0.0, H2S_PPM + strayed["H2S"]),
             "TEMP": TEMPERATURE_C + strayed["TEMP"],
+            "RH": min(100.0, HUMIDITY_PERCENT + strayed["RH"]),
         }
 
     def step(self, at_ms: float, utc_ms: int) -> Message | None:
@@ -78,10 +80,10 @@ class RailRobot:
         """When the next state is due."""
         return self._due_ms
 
-    def connection(self, online: bool, utc_ms: int) -> Message:
-        """ONLINE to be published when connected; the other one is the last will. Both retained, QoS 1."""
-        broken = "CONNECTIONBROKEN" if self._version == "v2" else "CONNECTION_BROKEN"
-        return self._message("connection", {"connectionState": "ONLINE" if online else broken}, utc_ms)
+    def connection(self, state: Literal["ONLINE", "OFFLINE", "CONNECTION_BROKEN"], utc_ms: int) -> Message:
+        """To be published retained with QoS 1; CONNECTION_BROKEN is the last will."""
+        word = state.replace("_", "") if self._version == 2 else state
+        return self._message("connection", {"connectionState": word}, utc_ms)
 
     def _message(self, last: str, body: dict[str, object], utc_ms: int) -> Message:
         self._headers[last] = (self._headers[last] + 1) & 0xFFFFFFFF
@@ -96,7 +98,7 @@ class RailRobot:
         return Message(self.topic(last), json.dumps(head | body, separators=(",", ":")).encode())
 
     def _state(self) -> dict[str, object]:
-        new = self._version == "v3"
+        new = self._version == 3
         rail = self.rail
         stop = "MANUAL" if rail.stopped else "NONE"
         position = {
@@ -130,8 +132,8 @@ class RailRobot:
         }
 
 
-_SIGMAS = {"CH4": 0.006, "CO": 0.2, "O2": 0.02, "TEMP": 0.1}
-_DIGITS = {"CH4": 3, "CO": 1, "O2": 2, "TEMP": 1}
+_SIGMAS = {"CH4": 0.006, "CO": 0.2, "O2": 0.02, "H2S": 0.05, "TEMP": 0.1, "RH": 0.5}
+_DIGITS = {"CH4": 3, "CO": 1, "O2": 2, "H2S": 2, "TEMP": 1, "RH": 1}
 
 
 def _gas_information(gases: Gases) -> dict[str, object]:

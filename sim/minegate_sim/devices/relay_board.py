@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from minegate_node.relay import RelayNode
-
+from minegate_sim.far_end import NEVER
 from minegate_sim.faults import Faults
 
 LOOP_MS = 10.0  # of the firmware's main loop
@@ -30,8 +30,7 @@ class RelayBoard:
         self._boot_nonce = boot_nonce
         self._node = RelayNode(address, boot_nonce)
         self._moved = moved
-        self._coil = False
-        self._contact_due_ms: float | None = None
+        self._contact_due_ms = NEVER
         self._loop_ms = now_ms
         self._was_dead = False
 
@@ -42,9 +41,10 @@ class RelayBoard:
 
     def step(self, at_ms: float) -> bytes:
         """See LineDevice."""
-        if self._contact_due_ms is not None and self._contact_due_ms <= at_ms:
-            self._contact_due_ms = None
-            self._move(self._coil, at_ms)
+        if self._contact_due_ms <= at_ms:
+            self._contact_due_ms = NEVER
+            self.closed = not self.closed
+            self._moved(at_ms, self.closed)
         if self._loop_ms > at_ms:
             return b""
         self._loop_ms = at_ms + LOOP_MS
@@ -53,7 +53,7 @@ class RelayBoard:
 
     def due_ms(self) -> float:
         """See LineDevice."""
-        return self._loop_ms if self._contact_due_ms is None else min(self._loop_ms, self._contact_due_ms)
+        return min(self._loop_ms, self._contact_due_ms)
 
     def _energised(self, at_ms: float) -> bool:
         if self.faults.dead:
@@ -66,12 +66,8 @@ class RelayBoard:
         return self._node.step(int(at_ms), self.closed)
 
     def _drive(self, coil: bool, at_ms: float) -> None:
-        if coil != self._coil:
-            self._coil = coil
+        held = self.faults.welded if self.closed else self.faults.stuck_open
+        if coil == self.closed or held:
+            self._contact_due_ms = NEVER
+        elif self._contact_due_ms == NEVER:
             self._contact_due_ms = at_ms + (PULL_IN_MS if coil else DROP_OUT_MS)
-
-    def _move(self, closed: bool, at_ms: float) -> None:
-        stays = self.faults.stuck_open if closed else self.faults.welded
-        if closed != self.closed and not stays:
-            self.closed = closed
-            self._moved(at_ms, closed)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import cast
 
 import cantools
-import minegate_drivers
 from cantools.database.can import Database, Message
 
+import minegate_drivers
 from minegate_drivers.ports import CanFrame
 from minegate_sim.air import Air
 from minegate_sim.faults import Faults
@@ -24,16 +24,13 @@ PERIODS_MS = {"Motors": 100.0, "Environment": 200.0, "Liveness": 500.0, "Faults"
 GAS_LOCK_PERCENT = 1.5  # machine methane: alarm 1.0, cut-off 1.5 % CH4
 FLOW_MIN_M_S = 0.25  # in the road
 
+_POSITION_M = 27.0  # from the mouth: the head hangs on the machine, behind the cutter arm
 CUTTER_A, CUTTER_IDLE_A, LOADER_A, PUMP_A = 128.0, 42.0, 31.0, 58.0
 
 
 def dbc_path() -> Path:
-    """The file beside the drivers. FileNotFoundError if it does not ship."""
-    folder = Path(minegate_drivers.__file__).parent
-    found = next((path for path in sorted(folder.rglob(DBC))), None)
-    if found is None:
-        raise FileNotFoundError(f"{folder}: no {DBC} below it")
-    return found
+    """The file that ships beside the driver."""
+    return Path(minegate_drivers.__file__).parent / "dbc" / DBC
 
 
 class Roadheader:
@@ -65,6 +62,7 @@ class Roadheader:
             "LoaderCurrent": LOADER_A + hum if machine.running else 0.0,
             "PumpCurrent": PUMP_A + hum if machine.running else 0.0,
             "OilTemperature": machine.oil_c,
+            "PlcMode": float(machine.running),  # 0 off, 1 driven at the machine
             "RunHours": 1210.0 + machine.run_s / 3600.0,
             "MachineMethane": methane,
             "AirSpeed": speed,
@@ -73,6 +71,8 @@ class Roadheader:
             "CutterOverload": float(cutter > 400.0),
             "OilHot": float(machine.oil_c > 70.0),
             "GasLock": float(not methane < GAS_LOCK_PERCENT),
+            "OilLow": 0.0,
+            "WaterMissing": 0.0,
             "EmergencyStop": 0.0,
             "WindElectricLock": float(not speed >= FLOW_MIN_M_S),
         }
@@ -82,7 +82,8 @@ class Roadheader:
         frames = []
         for name, due_ms in self._due_ms.items():
             if due_ms <= at_ms:
-                self._due_ms[name] = due_ms + PERIODS_MS[name]
+                periods = 1 + (at_ms - due_ms) // PERIODS_MS[name]  # what was missed is not made up for
+                self._due_ms[name] = due_ms + periods * PERIODS_MS[name]
                 if not self.faults.dead:
                     frames.append(self._frame(name))
         self.sent += len(frames)
@@ -97,7 +98,7 @@ class Roadheader:
             self._counter = (self._counter + 1) & 0xFFFF
         message = self._messages[name]
         known = {**self.values, "PlcCounter": float(self._counter)}
-        signals = {signal.name: known.get(signal.name, 0.0) for signal in message.signals}
+        signals = {signal.name: known[signal.name] for signal in message.signals}
         for signal in message.signals:  # an input at its end stays there
             low, high = signal.minimum, signal.maximum
             value = signals[signal.name]
@@ -108,6 +109,3 @@ class Roadheader:
 def _messages() -> dict[str, Message]:
     database = cast(Database, cantools.database.load_file(str(dbc_path())))
     return {name: database.get_message_by_name(name) for name in PERIODS_MS}
-
-
-_POSITION_M = 32.0  # from the mouth: the machine's head hangs just behind the cutter arm

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minegate_node.sensor import SensorNode
-
 from minegate_sim.far_end import NEVER
 from minegate_sim.faults import Faults
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from pathlib import Path
+
+from minegate_tools.spelled import Birth, spelled
 
 _ABOUT = """\
 Reads one message of the uplink from stdin (or FILE) and prints it as JSON: times, sequences, records as hex. With the
@@ -29,4 +33,14 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 
 def _do(asked: argparse.Namespace) -> int:
-    raise NotImplementedError
+    try:
+        payload = asked.file.read_bytes() if asked.file else sys.stdin.buffer.read()
+        birth = Birth(asked.birth.read_bytes()) if asked.birth else None
+        if asked.hex:
+            payload = bytes.fromhex(payload.decode("ascii"))
+        told = spelled(payload, birth)
+    except (OSError, ValueError) as error:  # PayloadError and what is not hex are ValueErrors
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps(told, ensure_ascii=False, indent=2))
+    return 0

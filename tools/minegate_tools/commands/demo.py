@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from minegate_agent.clock import SystemClock
+from minegate_tools.demo.story import NAMES
 
 _ABOUT = """\
 Starts a simulated heading (methane heads on RS-485, a roadheader on CAN, a rail robot), a broker, and the three
@@ -17,6 +18,7 @@ processes of the agent, on pseudo-terminals and sockets of this machine. Then th
 methane rises; the broker is lost for 20 s; everything comes back. At the end every reading produced must be delivered,
 waiting or declared lost, and every cut must have opened its contact within 2 s: only then is the exit code 0.
 """
+PROCESSES = ("field", "interlock", "link")
 _NEEDS = "minegate demo needs the extras: pip install 'minegate[all]'"
 
 
@@ -32,8 +34,8 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     command.add_argument("--dir", type=Path, metavar="DIR", help="keep the site and its logs in DIR (must be empty)")
     command.add_argument("--embedded", action="store_true", help="the embedded broker even if mosquitto is installed")
     command.add_argument(
-        "--kill", type=_kill, action="append", default=[], metavar="PROCESS@SECONDS",
-        help="kill -9 field, interlock or link so long after the story began; may be given again",
+        "--kill", type=_kill, action="append", default=[], metavar="PROCESS@WHEN",
+        help="kill -9 field, interlock or link, at so many seconds or when that step has come true; may be given again",
     )  # fmt: skip
     command.set_defaults(do=_do)
 
@@ -45,11 +47,15 @@ def _speed(text: str) -> float:
     return speed
 
 
-def _kill(text: str) -> tuple[str, float]:
-    process, _, seconds = text.partition("@")
-    if process not in ("field", "interlock", "link") or not seconds.replace(".", "", 1).isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not like field@30 (field, interlock or link; seconds)")
-    return process, float(seconds)
+def _kill(text: str) -> tuple[str, float | str]:
+    process, _, at = text.partition("@")
+    if process in PROCESSES and at in NAMES:
+        return process, at
+    if process in PROCESSES and at.replace(".", "", 1).isdigit():
+        return process, float(at)
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not like field@30 or field@work ({', '.join(PROCESSES)}; seconds, or one of {', '.join(NAMES)})"
+    )
 
 
 def _do(asked: argparse.Namespace) -> int:

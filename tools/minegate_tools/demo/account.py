@@ -52,6 +52,17 @@ class Sequences(NamedTuple):
     again: int  # received more than once: at-least-once delivery, recognised by the number
 
 
+class Source(NamedTuple):
+    """One device: how often it spoke by the simulator's own count, and how many scans of it were delivered.
+
+    For comparison only: what a device says while nobody listens is no reading.
+    """
+
+    device: str
+    spoke: int
+    delivered: int
+
+
 class Account(NamedTuple):
     """The whole account."""
 
@@ -60,6 +71,7 @@ class Account(NamedTuple):
     openings: tuple[Opening, ...]
     readings: int
     messages: int
+    sources: tuple[Source, ...] = ()
     failed: str = ""  # why the story did not reach its end
 
     @property

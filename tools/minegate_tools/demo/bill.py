@@ -17,6 +17,8 @@ def show(console: Console, account: Account) -> None:
     """Print the account, and what it comes to."""
     console.print(_openings(account))
     console.print(_origins(account))
+    spoke = ", ".join(f"{source.device} {source.spoke}/{source.delivered}" for source in account.sources)
+    console.print(f"devices: spoke by the simulator's count / scans delivered: {spoke}", highlight=False)
     numbers = account.sequences
     console.print(
         f"journal 1..{numbers.last}: received {numbers.received}, missing {numbers.missing}, "
@@ -46,6 +48,7 @@ def as_map(account: Account) -> dict[str, object]:
         "readings": account.readings,
         "messages": account.messages,
         "journal": account.sequences._asdict(),
+        "devices": [source._asdict() for source in account.sources],
         "origins": [{**origin._asdict(), "balanced": origin.balanced} for origin in account.origins],
         "cuts": [{**opening._asdict(), "in_time": opening.in_time} for opening in account.openings],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-from minegate_tools.demo.reader import Unreadable, fields_of, items, opened, told
+from minegate_tools.demo.reader import Unreadable, fields_of, items, names_of, opened, told
 
 NUMBERED = {"field": "number", "interlock": "sequence"}  # what each process calls its own count
 
@@ -20,6 +20,8 @@ class Count:
         self.messages: Counter[str] = Counter()  # by stream
         self.unreadable: list[str] = []
         self.readings = 0
+        self.scans: Counter[str] = Counter()  # by the device's name
+        self._names: dict[int, str] = {}
         self._fields: dict[tuple[int, int], int] = {}
 
     def hear(self, topic: str, payload: bytes) -> None:
@@ -35,6 +37,7 @@ class Count:
         message = opened(payload)
         if stream == "birth":
             self._fields = fields_of(message)
+            self._names = names_of(message)
         elif stream == "event":
             for sequence, event in told(message):
                 self._event(sequence, event)
@@ -42,6 +45,7 @@ class Count:
             for item in items(message):
                 if item.sequence not in self.sequences:
                     self.readings += self._fields[item.device, item.part]
+                    self.scans[self._names[item.device]] += 1
                 self.sequences[item.sequence] += 1
                 self.numbers["field", item.boot].add(item.number)
 

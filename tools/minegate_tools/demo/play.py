@@ -15,7 +15,7 @@ from minegate_tools.demo.account import Account, Origin
 from minegate_tools.demo.count import Count
 from minegate_tools.demo.screen import Screen
 from minegate_tools.demo.stage import Settings, Stage
-from minegate_tools.demo.story import STORY, Step, begin, look
+from minegate_tools.demo.story import STORY, Place, Step, begin, look
 from minegate_tools.demo.until import until
 from minegate_tools.demo.watch import Watch
 
@@ -24,10 +24,16 @@ SETTLE_S = 30.0
 
 
 class Kill(NamedTuple):
-    """End `process` by SIGKILL, `at_s` after the story began."""
+    """End `process` by SIGKILL: so many seconds after the story began, or as soon as the step of that name is true."""
 
     process: str
-    at_s: float
+    at: float | str
+
+    def due(self, elapsed_s: float, step: Step, place: Place) -> bool:
+        """Whether it is time."""
+        if isinstance(self.at, str):
+            return step.name == self.at and place.true_since_ms is not None
+        return elapsed_s >= self.at
 
 
 class Wish(NamedTuple):
@@ -61,7 +67,7 @@ async def play(folder: Path, wish: Wish, clock: Clock, console: Console) -> Acco
 async def _story(stage: Stage, watch: Watch, screen: Screen, wish: Wish, clock: Clock) -> str:
     """Play every step; the reason if it could not be played to its end."""
     began_ms = clock.monotonic_ms()
-    kills = sorted(wish.kills, key=lambda kill: kill.at_s)
+    kills = list(wish.kills)
     move = begin(wish.steps, began_ms)
     shown = -1
     while not move.over and not move.failed:
@@ -71,8 +77,9 @@ async def _story(stage: Stage, watch: Watch, screen: Screen, wish: Wish, clock: 
             screen.step(shown, elapsed_s)
         for act in move.acts:
             await stage.do(act)
-        if kills and elapsed_s >= kills[0].at_s:
-            await stage.kill(kills.pop(0).process)
+        for kill in [kill for kill in kills if kill.due(elapsed_s, wish.steps[shown], move.place)]:
+            kills.remove(kill)
+            await stage.kill(kill.process)
             watch.tally()
         await asyncio.sleep(LOOK_S)
         seen = await watch.look()
@@ -97,6 +104,7 @@ async def _settle(stage: Stage, watch: Watch, failed: str) -> Account:
             _origin(count, *each, kept=0).balanced for each in produced
         )
 
+    spoke = (await simulator.command(stage.sim_folder, do="truth"))["answers"]
     await until(reached, SETTLE_S, LOOK_S)
     await watch.look()
     kept = watch.status.get("delivery", {}).get("waiting", 0) + (watch.status.get("hold") or {}).get("items", 0)
@@ -106,6 +114,7 @@ async def _settle(stage: Stage, watch: Watch, failed: str) -> Account:
         books.openings(simulator.truth(stage.sim_folder), stage.kills),
         count.readings,
         count.messages.total(),
+        tuple(books.Source(device, spoke.get(device, 0), scans) for device, scans in sorted(count.scans.items())),
         failed or "; ".join(count.unreadable[:3]),
     )
 

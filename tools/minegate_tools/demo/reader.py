@@ -68,3 +68,8 @@ def fields_of(birth: dict[str, Any]) -> dict[tuple[int, int], int]:
         for device in birth.get("devices", ())
         for part, layout in enumerate(device["layouts"])
     }
+
+
+def names_of(birth: dict[str, Any]) -> dict[int, str]:
+    """Device number -> name, from a birth message."""
+    return {device["number"]: device["name"] for device in birth.get("devices", ())}

@@ -59,30 +59,33 @@ def _off(seen: Seen) -> bool:
 
 STORY: tuple[Step, ...] = (
     Step(
-        "power-on lock", "上电闭锁：所有限值确认之前不允许送电",
+        "power-on-lock", "上电闭锁：所有限值确认之前不允许送电",
         "locked at start: no power before every limit is known",
         lambda seen: seen.restorable, deadline_s=60,
     ),
     Step("reset", "人工复位，送电", "a person resets: power is permitted", _powered, again=RESET, hold_s=1),
-    Step("work", "正常掘进", "normal work", _powered, again=RESET, hold_s=12),
-    Step("fan stops", "局部通风机停：风电闭锁，断电", "the local fan stops: power of the heading is cut", _off,
+    Step("work", "正常掘进", "normal work", _powered, again=RESET, hold_s=12, deadline_s=60),
+    Step("fan-stops", "局部通风机停：风电闭锁，断电", "the local fan stops: power of the heading is cut", _off,
          acts=(Act("fan", on=False),), hold_s=2),
-    Step("methane rises", "停风，甲烷上升", "without air, methane rises", lambda seen: seen.face_methane >= 1.0,
+    Step("methane-rises", "停风，甲烷上升", "without air, methane rises", lambda seen: seen.face_methane >= 1.0,
          hold_s=1, deadline_s=60),
-    Step("broker lost", "上行中断，数据积压在本机", "the broker is lost: readings wait on disk",
+    Step("broker-lost", "上行中断，数据积压在本机", "the broker is lost: readings wait on disk",
          lambda seen: not seen.connected, acts=(Act("broker", on=False),), hold_s=3, deadline_s=45),
-    Step("fan back", "通风恢复，甲烷下降，可以复位", "air is back, methane falls, a reset is possible",
+    Step("fan-back", "通风恢复，甲烷下降，可以复位", "air is back, methane falls, a reset is possible",
          lambda seen: seen.restorable, acts=(Act("fan"),), deadline_s=90),
-    Step("local reset", "中断期间就地复位", "a reset at the place needs no uplink", _powered, again=RESET, hold_s=2),
+    Step("local-reset", "中断期间就地复位", "a reset at the place needs no uplink", _powered, again=RESET, hold_s=2),
     Step("burst", "甲烷涌出：断电", "a burst of methane: power is cut", _off, acts=(Act("burst"),), hold_s=2),
     Step("outage", "上行中断满 20 秒", "the outage lasts 20 s", lambda seen: seen.outage_s >= OUTAGE_S, deadline_s=60),
-    Step("broker back", "上行恢复，积压补传", "the broker is back: the backlog is delivered",
+    Step("broker-back", "上行恢复，积压补传", "the broker is back: the backlog is delivered",
          lambda seen: seen.connected and seen.waiting < 50, acts=(Act("broker"),), hold_s=1, deadline_s=60),
-    Step("air clears", "甲烷回落，可以复位", "the air clears, a reset is possible", lambda seen: seen.restorable,
+    Step("air-clears", "甲烷回落，可以复位", "the air clears, a reset is possible", lambda seen: seen.restorable,
          deadline_s=120),
-    Step("last reset", "人工复位，送电", "a person resets: power is permitted", _powered, again=RESET, hold_s=1),
-    Step("work again", "恢复正常掘进", "normal work again", _powered, again=RESET, hold_s=8),
+    Step("last-reset", "人工复位，送电", "a person resets: power is permitted", _powered, again=RESET, hold_s=1),
+    Step("work-again", "恢复正常掘进", "normal work again", _powered, again=RESET, hold_s=8),
 )  # fmt: skip
+
+
+NAMES = tuple(step.name for step in STORY)
 
 
 class Place(NamedTuple):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from minegate_agent.link.disk import Disk, Entry
 from minegate_agent.link.records import origin_of
+from minegate_agent.link.store.appear import FRESH_SUFFIX, appear, close_quietly
 from minegate_agent.link.store.form import HEADER_BYTES, Header, Origin, Stored, Strange, first_of, unpack_header
 from minegate_agent.link.store.origins import Origins
 from minegate_agent.link.store.shelf import Segment
 from minegate_agent.link.store.tail import Tail
 from minegate_agent.link.store.walk import Walk
-from minegate_agent.link.store.window import Window
+from minegate_agent.link.store.window import CHUNK_BYTES, Window
 
 _SEQUENCE_MAX = 2**63
 
@@ -35,8 +37,8 @@ def recover(disk: Disk, folder: Path) -> Recovered:
     """Read every header and walk through the last segment only. Raises NotOurs or OSError."""
     entries = disk.list(folder)
     for entry in entries:
-        if entry.name.endswith(".new"):
-            disk.delete(folder / entry.name)  # a segment that never got its name holds nothing
+        if entry.name.endswith(FRESH_SUFFIX):
+            disk.delete(folder / entry.name)
     sized = sorted((first, entry) for entry in entries if (first := first_of(entry.name)) is not None)
     headers = [_header(disk, folder, first, entry) for first, entry in sized]
     segments = [Segment(folder / entry.name, first, first - 1, entry.size) for first, entry in sized]
@@ -45,6 +47,7 @@ def recover(disk: Disk, folder: Path) -> Recovered:
     origins = _origins_before_last(disk, segments, headers)
     if not segments:
         return Recovered(segments, origins, None, 0)
+    disk.sync_folder(folder)  # the process before may have failed to, and what is appended now needs the file's name
     tail, cut_bytes = _reopen(disk, segments[-1], origins, whole_header=headers[-1] is not None)
     return Recovered(segments, origins, tail, cut_bytes)
 
@@ -94,8 +97,15 @@ def _reopen(disk: Disk, last: Segment, origins: Origins, *, whole_header: bool) 
             file.truncate(last.size)  # a torn tail was never acknowledged, so nobody was promised it
         file.fdatasync()
     except OSError:
-        file.close()
-        raise
+        close_quietly(file)
+        file = appear(disk, last.path, _chunks(disk, last))  # after a failed sync only a new file can be trusted
     tail = Tail(last.path, last.size, file)
     tail.trusted = whole_header
     return tail, cut_bytes
+
+
+def _chunks(disk: Disk, segment: Segment) -> Iterator[bytes]:
+    window = Window(disk, segment.path, segment.size)
+    for at in range(0, segment.size, CHUNK_BYTES):
+        buffer, index = window.see(at, CHUNK_BYTES)
+        yield buffer[index : index + CHUNK_BYTES]

@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 from minegate_agent.link.disk import Disk, OpenFile
+from minegate_agent.link.store.appear import appear, close_quietly
 from minegate_agent.link.store.form import HEADER_BYTES, Header, name_of, pack_header
 
 
@@ -20,19 +21,9 @@ class Tail:
 
     @classmethod
     def start(cls, disk: Disk, folder: Path, header: Header) -> Tail:
-        """A new segment with a durable header and name. It appears whole or not at all; raises OSError."""
+        """A new segment with a durable header and name. Raises OSError."""
         path = folder / name_of(header.first)
-        fresh = path.with_suffix(".new")
-        file = disk.create(fresh)
-        try:
-            file.write_at(0, pack_header(header))
-            file.fdatasync()
-            disk.replace(fresh, path)
-            disk.sync_folder(folder)
-        except OSError:
-            _close(file)
-            raise
-        return cls(path, HEADER_BYTES, file)
+        return cls(path, HEADER_BYTES, appear(disk, path, [pack_header(header)]))
 
     def write(self, group: bytes) -> None:
         """Returns when the group is durable behind all others. After an OSError nothing has changed.
@@ -42,16 +33,15 @@ class Tail:
         "fsyncgate"): what is not durable must be written again elsewhere.
         """
         self._file.write_at(self.size, group)
-        self.trusted = False
-        self._file.fdatasync()
-        self.trusted = True
+        try:
+            self._file.fdatasync()
+        except OSError:
+            self.trusted = False
+            with contextlib.suppress(OSError):
+                self._file.truncate(self.size)  # or the next process would read it from the cache and believe it
+            raise
         self.size += len(group)
 
     def close(self) -> None:
-        """Nothing is made durable by it, so an error of it says nothing."""
-        _close(self._file)
-
-
-def _close(file: OpenFile) -> None:
-    with contextlib.suppress(OSError):
-        file.close()
+        """Nothing is made durable by it."""
+        close_quietly(self._file)

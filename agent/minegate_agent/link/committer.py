@@ -1,0 +1,157 @@
+"""The one task that writes: what is appended is committed in groups, failures are told at their edges and retried.
+
+`durable` is the only thing anybody may rely on: field's confirmation and the uplink both wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from minegate_agent.clock import Clock
+from minegate_agent.link.advance import Advance
+from minegate_agent.link.journal import EVENT, Full, Journal, Loss
+from minegate_agent.link.records import encode_event
+from minegate_agent.link.store.form import Origin
+
+GROUP_RECORDS_MAX = 2000  # as many waiting records are committed without waiting for `commit_ms`
+RETRY_S = 1.0
+IDLE_S = 1.0  # readers may have found damage; losses are fetched at least so often
+ROOM_S = 0.05
+
+log = logging.getLogger("link")
+
+
+class Committer:
+    """Appends for everybody in the event loop and commits in a thread."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        commit_ms: int,
+        *,
+        on_event: Callable[[int, dict[str, object]], None],
+        on_disk: Callable[[str], None],
+    ) -> None:
+        self.durable = Advance(journal.last_sequence)
+        self._journal = journal
+        self._clock = clock
+        self._commit_s = commit_ms / 1000
+        self._on_event = on_event
+        self._on_disk = on_disk
+        self._waiting = asyncio.Event()
+        self._many = asyncio.Event()
+        self._error = ""
+        self._trouble = ""
+
+    async def append(self, klass: int, body: bytes, origin: Origin | None = None) -> int:
+        """Give the record its sequence. Waits while the disk has fallen so far behind that there is no room."""
+        while True:
+            try:
+                sequence = self._journal.append(klass, body, origin)
+            except Full:
+                self._wake()
+                await asyncio.sleep(ROOM_S)
+                continue
+            self._wake()
+            return sequence
+
+    async def event(self, event: dict[str, object], origin: Origin | None = None) -> int:
+        """Journal an event and show it."""
+        sequence = await self.append(EVENT, encode_event(event), origin)
+        self._on_event(sequence, event)
+        return sequence
+
+    async def own_event(self, kind: str, **more: object) -> int:
+        """Journal an event of this process, which happens now."""
+        return await self.event({"kind": kind, "from": "link", "utc_ms": self._clock.utc_ms(), **more})
+
+    async def keep_writing(self) -> None:
+        """Commit for ever."""
+        while True:
+            try:
+                async with asyncio.timeout(IDLE_S):
+                    await self._waiting.wait()
+            except TimeoutError:
+                self._declare_losses()
+                if not self._journal.pending:
+                    continue
+            await self._gather()
+            if not await self.commit():
+                await asyncio.sleep(RETRY_S)
+
+    async def commit(self) -> bool:
+        """Commit what is appended now; False if the disk refuses. Everything stays pending then."""
+        self._waiting.clear()
+        self._many.clear()
+        try:
+            last = await asyncio.to_thread(self._journal.commit)
+        except OSError as error:
+            self._refused(error)
+            self.durable.to(self._journal.last_sequence)  # a part of it may have been written
+            return False
+        self.durable.to(last)
+        self._declare_losses()
+        self._well()
+        return True
+
+    def _wake(self) -> None:
+        self._waiting.set()
+        if self._journal.pending >= GROUP_RECORDS_MAX:
+            self._many.set()
+
+    async def _gather(self) -> None:
+        try:
+            async with asyncio.timeout(self._commit_s):
+                await self._many.wait()
+        except TimeoutError:
+            return
+
+    def _declare_losses(self) -> None:
+        """Journal what the journal itself lost. At once and together: `take_losses` counts on the next sequences."""
+        for loss in self._journal.take_losses():
+            told = self._loss_event(loss)
+            log.error(
+                "journal: %d records lost, sequences %d to %d (%s)", loss.count, loss.first, loss.last, loss.reason
+            )
+            for event in (told, *loss.loss_events):
+                sequence = self._journal.append(EVENT, encode_event(event))
+                self._on_event(sequence, event)
+            self._wake()
+
+    def _loss_event(self, loss: Loss) -> dict[str, object]:
+        return {
+            "kind": "loss", "from": "link", "utc_ms": self._clock.utc_ms(), "of": "journal", "first": loss.first,
+            "last": loss.last, "count": loss.count, "reason": loss.reason, "from_utc_ms": loss.from_utc_ms,
+            "to_utc_ms": loss.to_utc_ms, "file": loss.file, "offset": loss.offset,
+        }  # fmt: skip
+
+    def _refused(self, error: OSError) -> None:
+        text = error.strerror or str(error)
+        if text == self._error:
+            return
+        log.error("journal: the disk refuses (%s); nothing is confirmed to field, next try each %.0f s", text, RETRY_S)
+        self._edge("disk_error", error=text)
+        self._error = text
+        self._on_disk(text)
+
+    def _well(self) -> None:
+        if self._error:
+            log.warning("journal: the disk is well again, everything is written")
+            self._error = ""
+            self._edge("disk_ok")
+            self._on_disk(self._journal.trouble)
+        elif self._journal.trouble != self._trouble:
+            self._trouble = self._journal.trouble
+            self._on_disk(self._trouble)
+
+    def _edge(self, kind: str, **more: object) -> None:
+        event: dict[str, object] = {"kind": kind, "from": "link", "utc_ms": self._clock.utc_ms(), **more}
+        try:
+            sequence = self._journal.append(EVENT, encode_event(event))
+        except Full:  # the line above said it, and the page shows it; what waits for the disk matters more
+            return
+        self._on_event(sequence, event)
+        self._waiting.set()

@@ -1,0 +1,107 @@
+"""Messages of the uplink read back: what a receiver gets. Follows agent/PAYLOAD.md; refuses what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import msgpack
+
+from minegate_agent.link.compression import CannotUnpack, unpacked
+from minegate_agent.link.payload import VERSION
+
+SCANS_MAX = 1_000_000  # in one device map; a bound for nonsense, far above what is ever sent
+
+
+class PayloadError(ValueError):
+    """Not a message of this format. The text says what does not fit."""
+
+
+class DeliveredScan(NamedTuple):
+    """One scan with its journal sequence. (gateway, sequence) recognises it when it comes twice."""
+
+    sequence: int
+    boot: int
+    number: int
+    device: int
+    part: int
+    quality: int
+    utc_ms: int
+    clock: int
+    record: bytes
+
+
+class DeliveredEvent(NamedTuple):
+    """One event with its journal sequence."""
+
+    sequence: int
+    event: dict[str, Any]
+
+
+class Delivery(NamedTuple):
+    """A live, history or event message."""
+
+    birth: str
+    first: int
+    last: int
+    scans: tuple[DeliveredScan, ...]
+    events: tuple[DeliveredEvent, ...]
+
+
+def opened(payload: bytes) -> dict[str, Any]:
+    """The map of any message: birth, state or delivery. Raises PayloadError."""
+    try:
+        found = msgpack.unpackb(payload)
+    except (ValueError, msgpack.UnpackException) as error:
+        raise PayloadError(f"{len(payload)} bytes that are not msgpack: {error}") from error
+    if not isinstance(found, dict) or found.get("v") != VERSION:
+        version = found.get("v") if isinstance(found, dict) else None
+        raise PayloadError(f"not a map of format version {VERSION} (v = {version!r})")
+    return found
+
+
+def decode(payload: bytes) -> Delivery:
+    """The scans and events of a live, history or event message, in order of their sequences. Raises PayloadError."""
+    found = opened(payload)
+    try:
+        scans = [scan for device in found.get("d", ()) for scan in _scans(device, found["f"], found["c"])]
+        events = tuple(DeliveredEvent(sequence, event) for sequence, event in found.get("e", ()))
+        delivery = Delivery(found["b"], found["f"], found["l"], tuple(sorted(scans)), events)
+    except KeyError as error:
+        raise PayloadError(f"key {error} is missing") from error
+    except (TypeError, ValueError) as error:
+        raise PayloadError(str(error)) from error
+    told = [*(scan.sequence for scan in delivery.scans), *(event.sequence for event in delivery.events)]
+    if not told or min(told) != delivery.first or max(told) != delivery.last:
+        raise PayloadError(f"f = {delivery.first} and l = {delivery.last} are not the ends of what is in the message")
+    return delivery
+
+
+def _scans(device: Mapping[str, Any], first: int, compression: str) -> list[DeliveredScan]:
+    sequences = list(accumulate(device["s"], initial=first))[1:]
+    count, size = len(sequences), device["z"]
+    if not 0 < count <= SCANS_MAX:
+        raise PayloadError(f"device {device['n']}: {count} scans, 1 to {SCANS_MAX} expected")
+    boot, *numbers = device["o"]
+    try:
+        block = unpacked(compression, device["r"], size * count)
+    except CannotUnpack as error:
+        raise PayloadError(f"device {device['n']}: {error}") from error
+    columns = zip(
+        sequences,
+        accumulate(numbers),
+        _each(device["q"], count),
+        accumulate(device["t"]),
+        _each(device["k"], count),
+        (block[at : at + size] for at in range(0, size * count, size)) if size else [b""] * count,
+        strict=True,
+    )
+    return [
+        DeliveredScan(sequence, boot, number, device["n"], device["p"], quality, utc_ms, clock, record)
+        for sequence, number, quality, utc_ms, clock, record in columns
+    ]
+
+
+def _each(told: int | list[int], count: int) -> list[int]:
+    return [told] * count if isinstance(told, int) else told

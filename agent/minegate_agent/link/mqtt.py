@@ -1,0 +1,236 @@
+"""The broker over MQTT: aiomqtt as a wire. A PUBACK that refuses is a failure here, and a dead line has a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, NoReturn
+
+import aiomqtt
+import paho.mqtt.client as paho
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from minegate_agent.link.broker import BrokerLost, BrokerSettings, Session, TlsFiles, Will
+from minegate_agent.link.mqtt_version import V5, Version
+
+CONTENT_TYPE = "application/msgpack"
+RECEIVE_MAXIMUM_DEFAULT = 65_535  # MQTT 5, 3.2.2.3.3: what holds if the broker does not say
+CONTROL_IN_FLIGHT = 2  # birth and state, beside the data
+_UNSUPPORTED_VERSION = {1, 0x84}  # CONNACK of MQTT 3.1.1 and of MQTT 5
+
+log = logging.getLogger("link")
+
+
+class MqttBroker:
+    """See Broker. Files of passwords and certificates are read at every connection, so that a renewal needs no
+    restart.
+    """
+
+    def __init__(self, settings: BrokerSettings) -> None:
+        self._settings = settings
+        self._version = Version(settings.protocol)
+
+    @asynccontextmanager
+    async def session(self, will: Will) -> AsyncIterator[Session]:
+        """See Broker."""
+        spoken = self._version.now
+        wire = await asyncio.to_thread(self._secrets)
+        client = self._client(will, spoken, *wire)
+        try:
+            await client.__aenter__()
+        except aiomqtt.MqttError as error:
+            client.hang_up()
+            raise BrokerLost(self._why(client, error)) from error
+        except ValueError as error:  # paho on a host name or port that cannot be one
+            client.hang_up()
+            raise BrokerLost(f"{self._name}: {error}") from error
+        except asyncio.CancelledError:
+            client.hang_up()
+            raise
+        log.info("uplink %s speaks MQTT %s", self._name, spoken)
+        try:
+            yield _MqttSession(client, self._settings, self._name, spoken)
+        finally:
+            await client.leave()
+
+    @property
+    def _name(self) -> str:
+        return f"{self._settings.host}:{self._settings.tcp_port}"
+
+    def _secrets(self) -> tuple[ssl.SSLContext | None, str | None]:
+        settings = self._settings
+        try:
+            context = _context(settings.tls) if settings.tls else None
+            password = settings.password_file.read_text(encoding="utf-8").strip() if settings.password_file else None
+        except (OSError, UnicodeDecodeError) as error:  # ssl.SSLError is an OSError
+            raise BrokerLost(f"{self._name}: {_text(error)}") from error
+        return context, password
+
+    def _client(self, will: Will, spoken: str, context: ssl.SSLContext | None, password: str | None) -> _Client:
+        settings = self._settings
+        five = spoken == V5
+        client = _Client(
+            settings.host,
+            settings.tcp_port,
+            username=settings.username or None,
+            password=password,
+            identifier=settings.client_id,
+            protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
+            will=aiomqtt.Will(
+                will.topic, will.payload, qos=1, retain=True,
+                properties=_content_type(PacketTypes.WILLMESSAGE) if five else None,
+            ),
+            clean_session=None if five else True,
+            clean_start=True if five else paho.MQTT_CLEAN_START_FIRST_ONLY,
+            timeout=settings.ack_timeout_s,
+            keepalive=settings.keepalive_s,
+            tls_context=context,
+            max_inflight_messages=settings.in_flight_max + CONTROL_IN_FLIGHT,
+            max_queued_incoming_messages=1,  # nothing is subscribed; whatever comes is thrown away
+        )  # fmt: skip
+        client.pending_calls_threshold = settings.in_flight_max + CONTROL_IN_FLIGHT
+        return client
+
+    def _why(self, client: _Client, error: aiomqtt.MqttError) -> str:
+        """The reason in one line; on the way the version for the next attempt is chosen."""
+        code = error.rc if isinstance(error, aiomqtt.MqttCodeError) else None
+        number = code.value if isinstance(code, ReasonCode) else code
+        unsupported = isinstance(error, MqttConnectError) and number in _UNSUPPORTED_VERSION
+        silent = code is None and client.was_open
+        spoken = self._version.now
+        if (unsupported or silent) and self._version.was_refused():
+            return f"{self._name}: no MQTT {spoken} ({_text(error)}), next with {self._version.now}"
+        return f"{self._name}: {_text(error)}"
+
+
+class _MqttSession:
+    def __init__(self, client: _Client, settings: BrokerSettings, name: str, spoken: str) -> None:
+        self.in_flight_max = max(1, min(settings.in_flight_max, client.receive_maximum - CONTROL_IN_FLIGHT))
+        self._client = client
+        self._name = name
+        self._ack_timeout_s = settings.ack_timeout_s
+        self._properties = _content_type(PacketTypes.PUBLISH) if spoken == V5 else None
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """See Session."""
+        with _lost(self._name):
+            try:
+                async with asyncio.timeout(self._ack_timeout_s):
+                    await self._client.publish(
+                        topic, payload, qos=1, retain=retain, properties=self._properties,
+                        timeout=2 * self._ack_timeout_s,
+                    )  # fmt: skip
+            except TimeoutError as error:
+                raise BrokerLost(f"{self._name}: no PUBACK within {self._ack_timeout_s:g} s") from error
+
+    async def lost(self) -> NoReturn:
+        """See Session."""
+        with _lost(self._name):
+            async for _ in self._client.messages:
+                pass
+        raise BrokerLost(f"{self._name}: disconnected")
+
+
+class _Client(aiomqtt.Client):
+    """aiomqtt with three things mended: it takes a PUBACK with a failure code for a delivery, drops the limits that
+    the broker states in its CONNACK, and leaves the socket open when a connection fails half-way.
+    """
+
+    receive_maximum = RECEIVE_MAXIMUM_DEFAULT
+    was_open = False
+    _hung_up = False
+
+    def _on_connect(
+        self,
+        client: paho.Client,
+        userdata: Any,
+        flags: paho.ConnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        self.receive_maximum = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM_DEFAULT)
+        super()._on_connect(client, userdata, flags, reason_code, properties)
+
+    def _on_publish(
+        self, client: paho.Client, userdata: Any, mid: int, reason_code: ReasonCode, properties: Properties
+    ) -> None:
+        if not reason_code.is_failure:
+            super()._on_publish(client, userdata, mid, reason_code, properties)
+        elif not self._disconnected.done():
+            self._disconnected.set_exception(aiomqtt.MqttError(f"the broker refused a message: {reason_code}"))
+
+    def _on_socket_open(self, client: paho.Client, userdata: Any, sock: Any) -> None:
+        """Called in the thread that connects; it may be the only one that still wants to."""
+        if self._hung_up:
+            sock.close()
+            return
+        self.was_open = True
+        super()._on_socket_open(client, userdata, sock)
+
+    def hang_up(self) -> None:
+        """Close the connection without a goodbye, also one that a thread is still opening."""
+        self._hung_up = True
+        self._client.on_disconnect = None  # nobody listens any more
+        wire = self._client.socket()
+        if not isinstance(wire, socket.socket) or wire.fileno() < 0:
+            return
+        with suppress(OSError):  # it was not connected any more
+            wire.shutdown(socket.SHUT_RDWR)
+        self._client.loop_read()  # finds the end, and closes the socket and what the loop watches of it
+
+    async def leave(self) -> None:
+        """Say goodbye if the line still takes it, and close."""
+        try:
+            if not self._disconnected.done():
+                async with asyncio.timeout(1.0):
+                    await self.__aexit__(None, None, None)
+        except (aiomqtt.MqttError, TimeoutError):
+            pass  # the line is dead, which is why we leave
+        finally:
+            self.hang_up()
+            if self._disconnected.done() and not self._disconnected.cancelled():
+                self._disconnected.exception()  # seen: whoever waited for it has been told
+            if self._misc_task is not None:
+                self._misc_task.cancel()
+
+
+@contextmanager
+def _lost(name: str) -> Iterator[None]:
+    """aiomqtt's errors as BrokerLost."""
+    try:
+        yield
+    except aiomqtt.MqttError as error:
+        raise BrokerLost(f"{name}: {_text(error.__cause__ or error)}") from error
+    except ValueError as error:  # paho on a message that no MQTT packet can hold
+        raise BrokerLost(f"{name}: {error}") from error
+
+
+def _content_type(packet: int) -> Properties:
+    properties = Properties(packet)  # type: ignore[no-untyped-call]  # paho has no annotation there
+    properties.ContentType = CONTENT_TYPE
+    return properties
+
+
+def _context(tls: TlsFiles) -> ssl.SSLContext:
+    """Raises OSError that names the file."""
+    for path in (tls.ca, tls.cert, tls.key):
+        if path is not None:
+            path.open("rb").close()  # ssl's own error does not say which file is missing
+    context = ssl.create_default_context(cafile=tls.ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if tls.cert is not None:
+        context.load_cert_chain(tls.cert, tls.key)
+    return context
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, FileNotFoundError | PermissionError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
