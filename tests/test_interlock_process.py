@@ -97,9 +97,9 @@ class Interlock:
 
     def await_line(self, words: str) -> str:
         """The next line of stderr with `words`."""
-        until_s = time.monotonic() + DEADLINE_S
+        until_s = time.perf_counter() + DEADLINE_S
         while True:
-            line = self.lines.get(timeout=max(0.0, until_s - time.monotonic()))
+            line = self.lines.get(timeout=max(0.0, until_s - time.perf_counter()))
             if words in line:
                 return line
 
@@ -140,12 +140,14 @@ class Reader:
 
     def await_verdict(self, what: What, cause: Cause | None = None) -> Verdict:
         """The next verdict that says `what`."""
-        while True:
+        until_s = time.perf_counter() + DEADLINE_S
+        while time.perf_counter() < until_s:
             record = unpack(self._socket.recv(RECORD_BYTES_MAX + 1))
             if isinstance(record, Verdict):
                 self.verdicts.append(record)
                 if record.what == what and cause in (None, record.cause):
                     return record
+        raise TimeoutError(f"no {what.name} in {[What(verdict.what).name for verdict in self.verdicts]}")
 
     def await_state(self) -> AreaState:
         """The next state of the area."""

@@ -93,13 +93,12 @@ def _event(chance: random.Random, now_ms: int) -> Event:
     if kind < 17:
         return Reset(chance.choice([AREA, AREA, AREA, "another"]), "Li")
     point = chance.choice(list(UNITS))
-    return chance.choice(
-        [
-            OutputsUp(AREA, chance.random() < 0.8),
-            Named(point, UNITS[point] if chance.random() < 0.8 else "ppm"),
-            Cut(chance.choice([AREA, "another"]), "Wang", ""),
-        ]
-    )
+    rare: list[Event] = [
+        OutputsUp(AREA, chance.random() < 0.8),
+        Named(point, UNITS[point] if chance.random() < 0.8 else "ppm"),
+        Cut(chance.choice([AREA, "another"]), "Wang", ""),
+    ]
+    return chance.choice(rare)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -19,30 +19,12 @@ from minegate_drivers.sdk import CanDriver, LineDriver, MessageDriver, Quality
 from minegate_sim.air import Wind, steady
 from minegate_sim.devices.gas_head import GasHead
 from minegate_sim.devices.rail_robot import RailRobot
-from minegate_sim.devices.relay_board import DROP_OUT_MS, PULL_IN_MS, RelayBoard
 from minegate_sim.devices.roadheader import Roadheader, dbc_path
 from minegate_sim.devices.sensor_node import SensorBoard
 from minegate_sim.machine import Machine
 from minegate_sim.noise import source
 from minegate_sim.rail import Rail
-from minegate_wire.frame import HEAD, Receiver, encode
-from minegate_wire.messages import (
-    CONTACT_CLOSED,
-    CONTACT_MISMATCH,
-    CONTACT_OPEN,
-    OPEN,
-    PERMIT,
-    RELAY_STATE,
-    TRIP_COMMAND,
-    dec,
-)
-
-# VDA 5050 version 3.0.0, state message: the keys that must be there
-STATE_KEYS = {
-    "headerId", "timestamp", "version", "manufacturer", "serialNumber", "orderId", "orderUpdateId", "lastNodeId",
-    "lastNodeSequenceId", "nodeStates", "edgeStates", "driving", "actionStates", "instantActionStates", "powerSupply",
-    "operatingMode", "errors", "safetyState",
-}  # fmt: skip
+from sim_vda5050 import STATE_KEYS
 
 
 def head(percent: float) -> GasHead:
@@ -125,8 +107,9 @@ def test_the_driver_reads_the_channels_of_the_sensor_node() -> None:
     assert request is not None
     board.take(request, 1010.0)
     heard = driver.hear(board.step(board.due_ms()))
-    names = {field.name: value for field, value in zip(driver.layouts[0].fields, decoded(driver, heard), strict=True)}
-    assert (names["running"], names["flow"], names["feed"]) == (1.0, pytest.approx(16.58), 0.0)
+    layout = driver.layouts[0]
+    told = dict(zip([field.name for field in layout.fields], layout.decode(heard.record), strict=True))
+    assert [told["running"], told["flow"], told["feed"]] == pytest.approx([1.0, 16.58, 0.0])
     assert heard.quality == Quality.GOOD
     assert board.step(2000.0) == b""
     board.faults.frozen = True
@@ -134,117 +117,6 @@ def test_the_driver_reads_the_channels_of_the_sensor_node() -> None:
     board.take(request, 9000.0)
     driver.ask(9000)
     assert driver.hear(board.step(9000.0)).quality & Quality.STALE
-
-
-def decoded(driver: LineDriver, heard: object) -> tuple[float, ...]:
-    return driver.layouts[0].decode(heard.record)  # type: ignore[attr-defined] - Heard of any part
-
-
-class Bench:
-    """A relay board with its time, and what its contact did."""
-
-    def __init__(self) -> None:
-        self.moves: list[tuple[float, bool]] = []
-        self.board = RelayBoard("relay", 9, 4711, lambda at_ms, closed: self.moves.append((at_ms, closed)), 0.0)
-        self.now_ms = 0.0
-        self.count = 0
-        self.state: list[int] = [0] * 8
-
-    def pass_ms(self, ms: float) -> None:
-        end_ms = self.now_ms + ms
-        while self.board.due_ms() <= end_ms:
-            self.hear(self.board.step(self.board.due_ms()))
-        self.now_ms = end_ms
-
-    def send(self, kind: int, row: tuple[int, ...]) -> None:
-        self.board.take(encode(9, kind, (row,)), self.now_ms)
-        self.pass_ms(0.0)
-
-    def permit(self, lease_ms: int = 600, nonce: int = 4711) -> None:
-        self.count += 1
-        self.send(PERMIT, (0, lease_ms, nonce, self.count, 0, 0))
-
-    def hear(self, answer: bytes) -> None:
-        receiver = Receiver()
-        for byte in answer:
-            if receiver.feed(byte):
-                assert receiver.kind() == RELAY_STATE
-                dec(RELAY_STATE, receiver.buf, HEAD, self.state)
-
-
-def test_the_contact_closes_on_a_permit_and_opens_when_the_leases_stop() -> None:
-    bench = Bench()
-    for _ in range(20):
-        bench.permit()
-        bench.pass_ms(150.0)
-    assert bench.moves == [(PULL_IN_MS, True)]
-    last_permit_ms = bench.now_ms - 150.0
-    bench.pass_ms(5000.0)
-    (_, (opened_ms, closed)) = bench.moves
-    assert not closed
-    assert last_permit_ms + 600.0 <= opened_ms <= last_permit_ms + 600.0 + DROP_OUT_MS + 20.0
-
-
-def test_open_opens_at_once_and_says_so() -> None:
-    bench = Bench()
-    bench.permit()
-    bench.pass_ms(100.0)
-    bench.send(OPEN, (0, 1, bench.count + 1))
-    bench.pass_ms(DROP_OUT_MS)
-    assert bench.moves[-1] == (100.0 + DROP_OUT_MS, False)
-    assert bench.state[2] == TRIP_COMMAND
-
-
-@pytest.mark.parametrize("nonce", [0, 4710, 65535])
-def test_a_permit_for_another_boot_moves_nothing(nonce: int) -> None:
-    bench = Bench()
-    bench.permit(nonce=nonce)
-    bench.pass_ms(1000.0)
-    assert bench.moves == []
-
-
-def test_a_welded_contact_stays_and_is_read_back_as_a_mismatch() -> None:
-    bench = Bench()
-    bench.permit()
-    bench.pass_ms(100.0)
-    bench.board.faults.welded = True
-    bench.count += 1
-    bench.send(OPEN, (0, 1, bench.count))
-    assert bench.moves == [(PULL_IN_MS, True)]
-    assert bench.state[1] == CONTACT_CLOSED
-    bench.pass_ms(400.0)
-    bench.permit()
-    assert bench.state[1] == CONTACT_MISMATCH
-    bench.board.faults.welded = False
-    bench.pass_ms(100.0)
-    assert [closed for _, closed in bench.moves] == [True, False]
-
-
-def test_a_contact_that_does_not_pull_in_never_closes() -> None:
-    bench = Bench()
-    bench.board.faults.stuck_open = True
-    for _ in range(10):
-        bench.permit()
-        bench.pass_ms(150.0)
-    assert bench.moves == []
-    assert bench.state[1] in (CONTACT_OPEN, CONTACT_MISMATCH)
-
-
-def test_a_board_without_supply_lets_go_and_comes_back_as_another_boot() -> None:
-    bench = Bench()
-    bench.permit(2000)
-    bench.pass_ms(100.0)
-    bench.board.faults.dead = True
-    bench.pass_ms(100.0)
-    assert [closed for _, closed in bench.moves] == [True, False]
-    bench.board.faults.dead = False
-    bench.pass_ms(100.0)
-    bench.permit()
-    bench.pass_ms(100.0)
-    assert len(bench.moves) == 2
-    bench.permit(nonce=4712)
-    bench.pass_ms(100.0)
-    assert bench.moves[-1][1] is True
 
 
 def roadheader_frames(seed: int) -> list[tuple[int, bytes]]:
@@ -257,6 +129,10 @@ def roadheader_frames(seed: int) -> list[tuple[int, bytes]]:
     return frames
 
 
+def values(database: Database, frame: tuple[int, bytes]) -> dict[str, float]:
+    return cast(dict[str, float], database.decode_message(*frame))
+
+
 def test_cantools_and_the_driver_understand_every_frame_of_the_roadheader() -> None:
     frames = roadheader_frames(1)
     database = cast(Database, cantools.database.load_file(str(dbc_path())))
@@ -264,10 +140,10 @@ def test_cantools_and_the_driver_understand_every_frame_of_the_roadheader() -> N
     assert {name: names.count(name) for name in set(names)} == {
         "Motors": 49, "Environment": 24, "Liveness": 9, "Faults": 9,
     }  # fmt: skip
-    motors = database.decode_message(*frames[names.index("Motors")])
+    motors = values(database, frames[names.index("Motors")])
     assert 80 < motors["CutterCurrent"] < 180
     assert motors["OilTemperature"] == pytest.approx(55.5)
-    counters = [database.decode_message(*frame)["PlcCounter"] for frame in frames if frame[0] == 529]
+    counters = [values(database, frame)["PlcCounter"] for frame in frames if frame[0] == 529]
     assert counters == list(range(1, 10))
     driver = build("dbc", {"file": "roadheader.dbc"}, Path())
     assert isinstance(driver, CanDriver)
@@ -319,11 +195,12 @@ def test_the_driver_reads_the_robot_in_both_versions(version: Literal[2, 3]) -> 
     heard = driver.hear(message)
     assert heard is not None
     layout = driver.layouts[heard.part]
-    values = dict(zip([field.name for field in layout.fields], layout.decode(heard.record), strict=True))
-    assert (values["x"], values["battery"]) == (pytest.approx(12.5), pytest.approx(66.0))
-    assert values["ch4"] == pytest.approx(0.8, abs=0.05)
-    assert not math.isnan(values["o2"])
-    assert (values["driving"], values["emergency_stop"]) == (1.0, 0.0)
+    told = dict(zip([field.name for field in layout.fields], layout.decode(heard.record), strict=True))
+    assert told["x"] == pytest.approx(12.5)
+    assert told["battery"] == pytest.approx(66.0)
+    assert told["ch4"] == pytest.approx(0.8, abs=0.05)
+    assert not any(math.isnan(told[gas]) for gas in ("co", "o2", "h2s", "temperature", "humidity"))
+    assert (told["driving"], told["emergency_stop"]) == (1.0, 0.0)
     assert heard.quality == Quality.GOOD
     broken = driver.hear(robot(version).connection("CONNECTION_BROKEN", 0))
     assert broken is not None

@@ -38,7 +38,7 @@ def _unstuffed(frame: bytes) -> bytes:
     return plain[:-1]
 
 
-def _sum(data: bytes) -> int:
+def _sum(data: bytes | bytearray) -> int:
     """CRC-16/MODBUS bit by bit."""
     crc = 0xFFFF
     for bit in (byte >> shift & 1 for byte in data for shift in range(8)):

@@ -121,7 +121,7 @@ class Engine:
     def _judge(self, event: Event, now_ms: int, deciding_ms: int | None = None) -> None:
         old = self._state
         self._state = judge(self.rules, old, event, now_ms)
-        if self._state is old or self._state == old:
+        if self._state == old and not isinstance(event, Reset):  # a refused reset changes nothing and is told
             return
         for edge in edges(self.rules, old, self._state, event):
             self.ring.add(edge, now_ms)

@@ -55,7 +55,7 @@ def as_map(account: Account) -> dict[str, object]:
 
 
 def _openings(account: Account) -> Table:
-    table = Table(title="cuts 断电: from the cause at the sensor to the open contact", title_justify="left")
+    table = Table(title="cuts 断电: from cause to open contact", title_justify="left")
     for head in ("cause", "took", f"within {CUT_MS_MAX} ms"):
         table.add_column(head)
     for opening in account.openings:

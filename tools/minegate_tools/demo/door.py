@@ -19,7 +19,7 @@ class Door:
         self.port = port
         self.behind = behind
         self._server: asyncio.Server | None = None
-        self._through: set[asyncio.Task[None]] = set()
+        self._through: set[asyncio.StreamWriter] = set()  # both sides of every connection
 
     async def open(self) -> None:
         """Let connections through. Raises OSError if the port is taken."""
@@ -30,36 +30,31 @@ class Door:
         if self._server is None:
             return
         self._server.close()
-        for task in self._through:
-            task.cancel()
-        await asyncio.gather(*self._through, return_exceptions=True)
         self._server = None
+        for writer in self._through:
+            writer.transport.abort()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._through.add(task)
         try:
             far_reader, far_writer = await asyncio.open_connection(HOST, self.behind)
-            try:
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(_pour(reader, far_writer), name="door up")
-                    tasks.create_task(_pour(far_reader, writer), name="door down")
-            finally:
-                far_writer.close()
-        except* (OSError, _ClosedError):
-            pass  # one side has gone: the other is told by the close below, as a network would tell it
-        finally:
+        except OSError:  # the broker is not there: the far end hangs up, as a network would
             writer.close()
-            self._through.discard(task)
-
-
-class _ClosedError(Exception):
-    pass
+            return
+        sides = {writer, far_writer}
+        self._through |= sides
+        try:
+            await asyncio.gather(_pour(reader, far_writer), _pour(far_reader, writer))
+        finally:
+            self._through -= sides
 
 
 async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while piece := await reader.read(_PIECE):
-        writer.write(piece)
-        await writer.drain()
-    raise _ClosedError
+    """Hand on what comes, until either side has gone; then the other is told."""
+    try:
+        while piece := await reader.read(_PIECE):
+            writer.write(piece)
+            await writer.drain()
+    except OSError:
+        pass  # broken instead of closed: the same to us
+    finally:
+        writer.close()
