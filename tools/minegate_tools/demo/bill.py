@@ -18,16 +18,18 @@ def show(console: Console, account: Account) -> None:
     console.print(_openings(account))
     console.print(_origins(account))
     spoke = ", ".join(f"{source.device} {source.spoke}/{source.delivered}" for source in account.sources)
-    console.print(f"devices: spoke by the simulator's count / scans delivered: {spoke}", highlight=False)
+    console.print(f"devices: spoke (the simulator's count) / scans delivered: {spoke}", highlight=False, soft_wrap=True)
     numbers = account.sequences
     console.print(
-        f"journal 1..{numbers.last}: received {numbers.received}, missing {numbers.missing}, "
-        f"received again {numbers.again} (recognised by their numbers); "
-        f"{account.readings} readings in {account.messages} messages",
+        f"journal: numbers 1..{numbers.last} received {numbers.received}, missing {numbers.missing}, "
+        f"again {numbers.again}; {account.readings} readings in {account.messages} messages",
         highlight=False,
+        soft_wrap=True,
     )
     if account.failed:
-        console.print(f"[bold red]the story did not reach its end:[/bold red] {account.failed}", highlight=False)
+        console.print(
+            f"[bold red]the story did not reach its end:[/bold red] {account.failed}", highlight=False, soft_wrap=True
+        )
     word = "balanced 账目平衡" if account.balanced else "NOT balanced 账目不平"
     time = "every cut within 2 s 断电均在 2 秒内" if account.in_time else "NOT every cut within 2 s"
     console.print(f"{word}; {time}", style="bold green" if account.good else "bold red")
@@ -66,16 +68,8 @@ def _openings(account: Account) -> Table:
 
 def _origins(account: Account) -> Table:
     table = Table(title="items 账目: produced = delivered + waiting + declared lost", title_justify="left")
-    heads = (
-        "process",
-        "boot",
-        "produced 产生",
-        "delivered 送达",
-        "waiting 积压",
-        "declared lost 台账",
-        "unexplained",
-        "balanced",
-    )
+    sides = ("produced\n产生", "delivered\n送达", "waiting\n积压", "lost\n台账", "not ex-\nplained")
+    heads = ("process\n进程", "boot", *sides, "balanced\n平衡")
     for at, head in enumerate(heads):
         table.add_column(head, justify="right" if 2 <= at <= 6 else "left")
     for origin in account.origins:

@@ -43,7 +43,8 @@ class Screen:
         self._at = at
         if at < len(self._steps):
             step = self._steps[at]
-            self._console.print(f"[dim]{elapsed_s:6.1f} s[/dim]  {step.zh}  [cyan]{step.en}[/cyan]", highlight=False)
+            line = f"[dim]{elapsed_s:6.1f} s[/dim]  {step.zh}  [cyan]{step.en}[/cyan]"
+            self._console.print(line, highlight=False, soft_wrap=True)
 
     def show(self, seen: Seen, status: Document, count: Count) -> None:
         """What is the case now."""

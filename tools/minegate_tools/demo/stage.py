@@ -11,11 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from minegate_interlock.rules import load
-
 from minegate_agent import bound
 from minegate_agent.clock import Clock
 from minegate_interlock.lines import Command, Verb
+from minegate_interlock.rules import load
 from minegate_tools import control
 from minegate_tools.demo import simulator
 from minegate_tools.demo.brokers import Broker
@@ -25,6 +24,8 @@ from minegate_tools.demo.site import Addresses
 from minegate_tools.demo.story import Act
 from minegate_tools.demo.until import until
 
+# 120 m3 of face air: some 1.5 % CH4 more, enough for the cut at 1.5 and soon blown away
+BURST_M3 = 1.8
 OPERATOR = "demo operator"
 READY_S = 30.0
 STOP_S = 12.0
@@ -89,7 +90,7 @@ class Stage:
             case "fan":
                 await simulator.command(self.sim_folder, do="fan", run=act.on)
             case "burst":
-                await simulator.command(self.sim_folder, do="burst")
+                await simulator.command(self.sim_folder, do="burst", m3=BURST_M3)
 
     async def kill(self, process: str) -> None:
         """End `process` of the site by SIGKILL, and return when it is gone. Raises StageError."""

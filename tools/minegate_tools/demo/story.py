@@ -28,7 +28,7 @@ class Seen(NamedTuple):
 class Act(NamedTuple):
     """Something done to the heading, to the broker, or by the operator."""
 
-    verb: Literal["fan", "emission", "burst", "broker", "reset"]
+    verb: Literal["fan", "burst", "broker", "reset"]
     on: bool = True
 
 
@@ -64,7 +64,7 @@ STORY: tuple[Step, ...] = (
         lambda seen: seen.restorable, deadline_s=60,
     ),
     Step("reset", "人工复位，送电", "a person resets: power is permitted", _powered, again=RESET, hold_s=1),
-    Step("work", "正常掘进", "normal work", _powered, again=RESET, hold_s=12, deadline_s=60),
+    Step("work", "正常掘进", "normal work", _powered, again=RESET, hold_s=10, deadline_s=60),
     Step("fan-stops", "局部通风机停：风电闭锁，断电", "the local fan stops: power of the heading is cut", _off,
          acts=(Act("fan", on=False),), hold_s=2),
     Step("methane-rises", "停风，甲烷上升", "without air, methane rises", lambda seen: seen.face_methane >= 1.0,
