@@ -11,9 +11,10 @@ from minegate_agent.link.cursor import Cursor
 from minegate_agent.link.journal import EVENT, SCAN, Full, Journal, Loss, Record
 from minegate_agent.link.records import decode_event, decode_scan, encode_event, encode_scan
 from minegate_agent.scan import Scan
-from sim_disk import PowerCut, SimDisk
+from sim_disk import Killed, PowerCut, SimDisk
 
 FOLDER = Path("/journal")
+CURSOR = Path("/cursor/uplink")
 BOOT = 77
 _TRIES = 20
 
@@ -46,10 +47,11 @@ class Story:
         self._declared: set[int] = set()
         self.errors = 0
         self.cuts = 0
+        self.kills = 0
         self.survive(self._open)
 
     def _open(self) -> None:
-        self._cursor = Cursor.open(FOLDER / "cursor", self.disk)
+        self._cursor = Cursor.open(CURSOR, self.disk)
         floor = self._cursor.sequence
         self.journal = Journal.open(
             FOLDER, segment_bytes=self._segment_bytes, bytes_max=self._bytes_max, disk=self.disk, floor=floor
@@ -68,6 +70,9 @@ class Story:
             except PowerCut:
                 self.cuts += 1
                 self.disk = self.disk.after_power_cut(self.cuts)
+                act = self._open
+            except Killed:
+                self.kills += 1
                 act = self._open
             except OSError:
                 self.errors += 1

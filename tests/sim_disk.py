@@ -22,11 +22,22 @@ class PowerCut(Exception):  # noqa: N818 - says what happened
     """From here on nothing reaches the disk."""
 
 
+class Killed(Exception):  # noqa: N818 - says what happened
+    """The process ends here; what the kernel holds stays, and the next process sees it."""
+
+
+POWER_CUT = 0
+KILL = -1
+
+
 @dataclass
 class _Inode:
     now: bytearray = field(default_factory=bytearray)  # what a read sees
     durable: bytearray = field(default_factory=bytearray)  # what a power cut leaves at least
     unsynced: list[tuple[int, bytes | None]] = field(default_factory=list)  # (at, written) or (size, None): truncated
+
+
+_Change = Callable[[dict[Path, _Inode]], object]
 
 
 def _apply(content: bytearray, at: int, data: bytes | None) -> None:
@@ -76,7 +87,7 @@ class _SimFile:
 
 
 class SimDisk:
-    """`faults`: operation number (from 1) to errno, or to 0 for a power cut. Only operations that change count."""
+    """`faults`: operation number (from 1) to errno, POWER_CUT or KILL. Only operations that change something count."""
 
     def __init__(self, seed: int = 0, *, capacity: int | None = None) -> None:
         self.chance = random.Random(seed)
@@ -88,7 +99,8 @@ class SimDisk:
         self.bad_spots: set[tuple[str, int]] = set()
         self._names: dict[Path, _Inode] = {}
         self._durable_names: dict[Path, _Inode] = {}
-        self._unsynced_names: list[Callable[[dict[Path, _Inode]], object]] = []
+        self._unsynced_names: list[tuple[Path, _Change]] = []  # by folder
+        self._kill = False
         self._locked: set[Path] = set()
 
     def step(self, what: str) -> int:
@@ -98,13 +110,17 @@ class SimDisk:
         self.operations += 1
         self.log.append(what)
         fault = self.faults.get(self.operations)
-        self.dead = fault == 0
-        return fault or 0
+        self.dead = fault == POWER_CUT
+        self._kill = fault == KILL
+        return 0 if fault is None or self.dead or self._kill else fault
 
     def finish(self, error: int) -> None:
         """What the caller of the operation gets to see."""
         if self.dead:
             raise PowerCut(self.log[-1])
+        if self._kill:
+            self._locked.clear()
+            raise Killed(self.log[-1])
         if error:
             raise OSError(error, os.strerror(error))
 
@@ -147,8 +163,11 @@ class SimDisk:
         """The disk as it is found when power is back."""
         found = SimDisk(seed, capacity=self.capacity)
         names = dict(self._durable_names)
-        for change in self._unsynced_names[: self.chance.randint(0, len(self._unsynced_names))]:
-            change(names)
+        in_order = self.chance.random() < 0.5  # as with a journaling file system
+        kept = self.chance.randint(0, len(self._unsynced_names))
+        for index, (_, change) in enumerate(self._unsynced_names):
+            if index < kept if in_order else self.chance.random() < 0.5:
+                change(names)
         for path, inode in names.items():
             content = self.torn(inode)
             found._names[path] = _Inode(bytearray(content), bytearray(content))
@@ -183,7 +202,7 @@ class SimDisk:
     def create(self, path: Path) -> OpenFile:
         """See Disk."""
         inode = _Inode()
-        self._rename(self.step("create"), lambda names: names.update({path: inode}))
+        self._rename(path.parent, self.step("create"), lambda names: names.update({path: inode}))
         return _SimFile(self, inode)
 
     def open(self, path: Path) -> OpenFile:
@@ -204,7 +223,7 @@ class SimDisk:
     def delete(self, path: Path) -> None:
         """See Disk."""
         self._inode(path)
-        self._rename(self.step("delete"), lambda names: names.pop(path, None))
+        self._rename(path.parent, self.step("delete"), lambda names: names.pop(path, None))
 
     def replace(self, old: Path, new: Path) -> None:
         """See Disk."""
@@ -214,14 +233,16 @@ class SimDisk:
             names.pop(old, None)
             names[new] = inode
 
-        self._rename(self.step("replace"), rename)
+        self._rename(new.parent, self.step("replace"), rename)
 
     def sync_folder(self, folder: Path) -> None:
         """See Disk."""
         error = self.step("sync_folder")
         if not error and not self.dead:
-            self._durable_names = dict(self._names)
-            self._unsynced_names.clear()
+            for where, change in self._unsynced_names:
+                if where == folder:
+                    change(self._durable_names)
+            self._unsynced_names = [unsynced for unsynced in self._unsynced_names if unsynced[0] != folder]
         self.finish(error)
 
     def free_bytes(self, folder: Path) -> int:
@@ -234,8 +255,8 @@ class SimDisk:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         return self._names[path]
 
-    def _rename(self, error: int, change: Callable[[dict[Path, _Inode]], object]) -> None:
+    def _rename(self, folder: Path, error: int, change: _Change) -> None:
         if not error:
             change(self._names)
-            self._unsynced_names.append(change)
+            self._unsynced_names.append((folder, change))
         self.finish(error)

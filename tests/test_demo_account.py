@@ -85,7 +85,7 @@ def test_the_death_of_field_or_interlock_must_open_the_contact_and_that_of_link_
 def account(*, delivered: int = 3, took_ms: int = 900, missing: int = 0, failed: str = "") -> Account:
     origins = (origin("field", 1, 3, set(range(1, delivered + 1)), [], 0),)
     return Account(
-        origins, sequences(3, dict.fromkeys(range(1 + missing, 4), 1)), (Opening("a", 0, took_ms),), 9, 2, failed
+        origins, sequences(3, dict.fromkeys(range(1 + missing, 4), 1)), (Opening("a", 0, took_ms),), 9, 2, failed=failed
     )
 
 

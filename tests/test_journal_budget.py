@@ -29,6 +29,7 @@ def write(journal: Journal, numbers: range) -> list[Loss]:
     for number in numbers:
         journal.append(SCAN, scan_body(number))
         journal.commit()
+        assert journal.bytes_used <= BYTES_MAX
         for loss in journal.take_losses():
             losses.append(loss)
             journal.append(EVENT, loss_body(loss))

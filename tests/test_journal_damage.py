@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from journal_story import FOLDER, loss_body, scan_body
 from minegate_agent.link.inspection import Gap, SegmentSeen, inspect
 from minegate_agent.link.journal import EVENT, SCAN, Journal, Loss, Record
-from minegate_agent.link.store.form import HEADER_BYTES, RECORD_BYTES
+from minegate_agent.link.store.form import HEADER_BYTES, RECORD_BYTES, name_of
+from minegate_agent.link.store.window import CHUNK_BYTES
 from sim_disk import SPOT_BYTES, SimDisk
 
 FIRST_SEGMENT = FOLDER / "00000000000000000001.seg"
@@ -196,6 +197,50 @@ def test_a_damaged_header_costs_no_record_and_no_origin(which: int) -> None:
     assert journal.append(SCAN, scan_body(101)) == 101
     journal.commit()
     assert read_all(journal)[0] == list(range(1, 102))
+    assert ((FOLDER / name_of(101)) in [FOLDER / entry.name for entry in disk.list(FOLDER)]) == (which == -1)
+
+
+@pytest.mark.parametrize("damaged", [[-1], [-1, -2], range(8)])
+def test_origins_are_found_in_the_records_where_headers_are_damaged(damaged: list[int]) -> None:
+    disk = SimDisk()
+    journal = journal_of(disk, 300)
+    for boot in range(1, 9):
+        for _ in range(3):
+            journal.append(SCAN, scan_body(55, boot=boot))
+            journal.commit()
+    journal.close()
+    names = sorted(entry.name for entry in disk.list(FOLDER))
+    assert len(names) > 8
+    for which in damaged:
+        disk.damage(FOLDER / names[which], 3, b"\0\0\0\0")
+    assert journal_of(disk, 300).origins == dict.fromkeys(range(1, 9), 55)
+
+
+@pytest.mark.parametrize("size", [0, 1, 5])
+def test_the_very_next_record_is_found_behind_the_smallest_damaged_one(size: int) -> None:
+    disk = SimDisk()
+    journal = journal_of(disk)
+    for _ in range(5):
+        journal.append(SCAN, bytes(size))
+    journal.commit()
+    journal.close()
+    disk.damage(FIRST_SEGMENT, HEADER_BYTES + RECORD_BYTES + size, b"\xff")
+    journal = journal_of(disk)
+    assert [record.sequence for record in journal.read(0, 10, 1000)] == [1]
+    assert [(loss.first, loss.last) for loss in journal.take_losses()] == [(2, 2)]
+    assert [seen.sequence for seen in inspect(FOLDER, disk) if isinstance(seen, Record)] == [1, 3, 4, 5]
+
+
+@pytest.mark.parametrize("across", range(-1, RECORD_BYTES + 2))
+def test_a_record_is_found_where_its_head_lies_across_two_chunks(across: int) -> None:
+    disk = SimDisk()
+    journal = journal_of(disk)
+    for size in (0, CHUNK_BYTES + 1 - RECORD_BYTES - across, 10, 10):
+        journal.append(SCAN, bytes(size))
+    journal.commit()
+    journal.close()
+    disk.damage(FIRST_SEGMENT, HEADER_BYTES + RECORD_BYTES, b"\xff")
+    assert [seen.sequence for seen in inspect(FOLDER, disk) if isinstance(seen, Record)] == [1, 3, 4]
 
 
 def test_a_torn_tail_is_cut_at_open_and_appending_goes_on() -> None:

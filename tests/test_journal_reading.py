@@ -67,7 +67,9 @@ def test_reading_on_gives_every_record_once_in_order(tmp_path: Path, records_max
         assert len(block) <= records_max
         found += block
     assert found == [Record(number, SCAN, scan_body(number)) for number in range(1, 201)]
-    assert len(list(tmp_path.glob("*.seg"))) > 5
+    sizes = [path.stat().st_size for path in tmp_path.glob("*.seg")]
+    assert len(sizes) > 5
+    assert max(sizes) <= SEGMENT_BYTES
     journal.close()
 
 
@@ -113,6 +115,25 @@ def test_a_file_is_never_read_whole() -> None:
     journal = open_journal(FOLDER, segment_bytes=8_000_000, bytes_max=100_000_000, disk=disk)
     assert len(journal.read(0, 10_000, 10_000_000)) == 2_000
     assert max(asked) == CHUNK_BYTES
+
+
+def test_a_reader_that_jumps_does_not_walk_through_the_segment() -> None:
+    asked: list[int] = []
+
+    class Watched(SimDisk):
+        def read(self, path: Path, at: int, size: int) -> bytes:
+            asked.append(size)
+            return super().read(path, at, size)
+
+    journal = open_journal(FOLDER, segment_bytes=8_000_000, bytes_max=100_000_000, disk=Watched())
+    for number in range(1, 7_501):
+        journal.append(SCAN, bytes(1_000))
+        if number % 30 == 0:
+            journal.commit()
+    for after in range(7_000, 0, -700):
+        asked.clear()
+        assert journal.read(after, 1, 10_000)[0].sequence == after + 1
+        assert sum(asked) <= 3 * CHUNK_BYTES
 
 
 def test_opening_reads_the_headers_and_walks_through_the_last_segment_only() -> None:
@@ -211,6 +232,7 @@ def test_numbering_goes_on_above_what_a_receiver_has_confirmed(tmp_path: Path) -
     assert [record.sequence for record in journal.read(0, 10, 1000)] == [501, 601]
     assert journal.take_losses() == []
     journal.close()
+    assert sorted(path.name for path in tmp_path.glob("*.seg")) == [form.name_of(501), form.name_of(601)]
 
 
 def test_inspect_tells_everything_beside_a_running_writer(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from heading import AREA, FAN, FLOW, GOOD, LOCK_MS, STALE_MS, T1, T2, Story, rul
 from minegate_drivers.sdk import Quality
 from minegate_interlock.lines import Cause, What
 from minegate_interlock.rules import Area, Output, OutputClass, Rules
-from minegate_interlock.state import Cut, Event, Heard, Named, OutputsUp, Reset, Tick
+from minegate_interlock.state import Cut, Event, Heard, InputsLost, Named, OutputsUp, Reset, Tick
 
 NAN, INF = math.nan, math.inf
 
@@ -164,6 +164,23 @@ def test_another_unit_than_the_rules_locks_until_the_right_one_is_named() -> Non
     assert story.area.restorable
 
 
+def test_the_death_of_field_locks_at_once_until_every_point_is_heard_again() -> None:
+    story = Story().permitted()
+    story.tell(InputsLost())
+    assert (story.area.permitted, story.area.cause) == (False, Cause.NEVER_HEARD)
+    story.hear_all()
+    assert (story.area.permitted, story.area.restorable) == (False, True)
+
+
+def test_the_death_of_field_does_not_forget_a_limit_that_was_passed() -> None:
+    story = Story().permitted()
+    story.hear(T1, 1.5)
+    story.tell(InputsLost())
+    story.hear_all()
+    story.hear(T1, 1.2)
+    assert (story.area.restorable, story.area.cause) == (False, Cause.LIMIT)
+
+
 def test_the_first_minute_is_locked_however_healthy_it_is() -> None:
     story = Story()
     story.tell(OutputsUp(AREA, True))
@@ -220,7 +237,7 @@ def test_a_passed_limit_is_named_before_every_other_cause() -> None:
 
 LOCKING: list[Event] = [
     Heard(T1, 1.5, 0, LOCK_MS), Heard(T2, NAN, 0, LOCK_MS), Heard(FAN, 1.0, 16, LOCK_MS), Named(FLOW, "m3/s"),
-    OutputsUp(AREA, False), Cut(AREA, "Wang", "test"),
+    OutputsUp(AREA, False), InputsLost(), Cut(AREA, "Wang", "test"),
 ]  # fmt: skip
 HEALING: list[Event] = [
     *(Heard(point, value, 0, LOCK_MS) for point, value in GOOD.items()), *(Named(limit.point, limit.unit) for limit in

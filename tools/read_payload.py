@@ -4,9 +4,9 @@ where messages are compressed). The format is agent/PAYLOAD.md.
 
     mosquitto_sub -h BROKER -t 'minegate/1/#' -F '%t %x' | python read_payload.py
 
-Input lines are "topic hex" or "hex"; output is one JSON object per scan, event, birth and state. Values are decoded once
-the birth has gone by (it is retained: a new subscriber gets it first). Sequences may come twice: keep one of each
-(gateway, sequence).
+Input lines are "topic hex" or "hex"; output is one JSON object per scan, event, birth and state. Values are decoded
+once the birth has gone by (it is retained: a new subscriber gets it first). Sequences may come twice: keep one of
+each (gateway, sequence).
 """
 
 import json

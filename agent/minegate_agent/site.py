@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from minegate_drivers.catalogue import build
-
 from minegate_agent.config import Config, ConfigError, Device, Point, load
+from minegate_drivers.catalogue import build
 from minegate_drivers.sdk import CanDriver, Driver, Field, LineDriver, MessageDriver
 
 FILE = "gateway.toml"

@@ -12,7 +12,7 @@ from minegate_interlock.lines import AreaState, Cause, Command, Feed, PointName,
 from minegate_interlock.node_output import SILENT, NodeOutput
 from minegate_interlock.ring import Ring
 from minegate_interlock.rules import Rules
-from minegate_interlock.state import Cut, Event, Heard, Named, OutputsUp, Reset, Tick, begin
+from minegate_interlock.state import Cut, Event, Heard, InputsLost, Named, OutputsUp, Reset, Tick, begin
 from minegate_interlock.verdicts import Edge, edges
 from minegate_wire import messages
 
@@ -44,9 +44,11 @@ class Engine:
         return sends
 
     def inputs(self, back: bool, now_ms: int) -> None:
-        """The field process came or went. Its points are introduced anew; silence does the locking."""
+        """The field process came or went. Its points are introduced anew; a dead process locks at once."""
         self._names.clear()
         self.ring.add(Edge(What.INPUTS_BACK if back else What.INPUTS_LOST, Cause.NONE, ""), now_ms)
+        if not back:
+            self._judge(InputsLost(), now_ms, now_ms)
 
     def introduce(self, name: PointName, now_ms: int) -> None:
         """A number means this point, in this unit."""

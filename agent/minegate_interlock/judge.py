@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from minegate_interlock.lines import Cause
 from minegate_interlock.rules import Limit, Rules
-from minegate_interlock.state import Cut, Event, Heard, Input, Named, OutputsUp, Power, Reset, State
+from minegate_interlock.state import Cut, Event, Heard, Input, InputsLost, Named, OutputsUp, Power, Reset, State
 
 # Quality flags (minegate_drivers.sdk.Quality) under which a value proves nothing. Only CLOCK_UNSYNCHRONISED (256) is
 # absent: ages are measured on monotonic clocks. An unknown flag locks.
@@ -37,6 +37,8 @@ def _input(limit: Limit, old: Input, event: Event, now_ms: int) -> Input:
         new = _heard(limit, old, event)
     elif isinstance(event, Named) and event.point == limit.point:
         new = replace(old, unit_differs=event.unit != limit.unit)
+    elif isinstance(event, InputsLost):
+        new = replace(old, seen_ms=None)
     cause = _cause(limit, new, now_ms)
     return new if cause is new.cause else replace(new, cause=cause)
 

@@ -71,6 +71,10 @@ class Named(NamedTuple):
     unit: str
 
 
+class InputsLost(NamedTuple):
+    """The field process went away: what it said last is no longer known to be so, however young it is."""
+
+
 class Tick(NamedTuple):
     """Time has passed."""
 
@@ -97,4 +101,4 @@ class Cut(NamedTuple):
     reason: str
 
 
-Event = Heard | Named | Tick | OutputsUp | Reset | Cut
+Event = Heard | Named | InputsLost | Tick | OutputsUp | Reset | Cut
