@@ -176,7 +176,8 @@ def test_the_death_of_field_does_not_forget_a_limit_that_was_passed() -> None:
     story = Story().permitted()
     story.hear(T1, 1.5)
     story.tell(InputsLost())
-    story.hear_all()
+    for point in (T2, FAN, FLOW):
+        story.hear(point, GOOD[point])
     story.hear(T1, 1.2)
     assert (story.area.restorable, story.area.cause) == (False, Cause.LIMIT)
 
