@@ -11,9 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgpack
 import pytest
 
+from minegate_agent.link.birth import birth_of
+from minegate_agent.link.payload import messages
+from minegate_agent.link.records import SCAN, encode_scan
+from minegate_agent.link.store.reader import Record
+from minegate_agent.scan import Scan
+from minegate_agent.site import load_site
 from minegate_interlock.lines import Answer, Command, Verb, pack, unpack
+from minegate_tools.demo.site import example
 from minegate_tools.table import table
 
 COMMANDS = ("run", "check", "status", "demo", "reset", "cut", "decide", "decode", "version")
@@ -172,3 +180,95 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
     command = f"{sys.executable} -m minegate_tools --help | head -1"
     ended = subprocess.run(command, shell=True, capture_output=True, timeout=DEADLINE_S)
     assert ended.stderr == b""
+
+
+def test_run_refuses_a_site_that_does_not_pass_the_check(tmp_path: Path) -> None:
+    for name in ("gateway.toml", "rules.toml"):
+        text = (example() / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(text.replace('point = "1201-T1-ch4"', 'point = "1201-T9-ch4"'), encoding="utf-8")
+    ended = minegate("run", str(tmp_path))
+    assert ended.returncode == 2
+    assert "point '1201-T9-ch4' is read by nobody" in only_line(ended)
+    assert not (tmp_path / "run").exists()
+
+
+GOOD = (("1201-T1-ch4", 0.4), ("1201-T2-ch4", 0.3), ("1201-fan-run", 1), ("1201-duct-flow", 8.0))
+
+
+def events() -> str:
+    """A heading that is well for a minute, is reset, and then passes the cut limit of its face."""
+    lines: list[dict[str, object]] = [
+        {"ms": ms, "point": point, "value": value, "quality": "good"}
+        for ms in range(0, 61_000, 1000)
+        for point, value in GOOD
+    ]
+    lines.append({"ms": 60_100, "reset": "heading-1201", "by": "Li Wei"})
+    lines.append({"ms": 60_200, "point": "1201-T1-ch4", "value": 1.5, "quality": "good"})
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def test_decide_tells_what_the_rules_would_do() -> None:
+    ended = minegate("decide", str(example() / "rules.toml"), stdin=events())
+    verdicts = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert ended.returncode == 0, ended.stderr
+    told = [(verdict["what"], verdict["ms"]) for verdict in verdicts if verdict["what"] in ("reset", "cut")]
+    assert told == [("reset", 60_100), ("cut", 60_200)]
+    cut = next(verdict for verdict in verdicts if verdict["what"] == "cut")
+    assert (cut["point"], cut["value"], cut["limit"]) == ("1201-T1-ch4", 1.5, 1.5)
+
+
+def test_decide_names_the_line_it_cannot_read() -> None:
+    ended = minegate(
+        "decide", str(example() / "rules.toml"), stdin='{"ms": 0, "reset": "heading-1201", "by": "x"}\n{]\n'
+    )
+    assert ended.returncode == 2
+    assert "line 2" in only_line(ended)
+
+
+@pytest.fixture(scope="module")
+def delivered() -> tuple[bytes, bytes]:
+    """A birth and a live message of the example site: T1 read as 1.25 %CH4, twice, the second time calibrating."""
+    site = load_site(example())
+    birth = birth_of(site)
+    record = bytes.fromhex("007d0001")
+    scans = [
+        Scan(7, 1, 1, 0, 0, 5, 1_800_000_000_000, 1, record),
+        Scan(7, 2, 1, 0, 32, 505, 1_800_000_000_500, 1, record),
+    ]
+    records = [Record(sequence, SCAN, encode_scan(scan)) for sequence, scan in enumerate(scans, 41)]
+    (message,) = messages(records, birth.id, 1_800_000_001_000)
+    return birth.payload, message.payload
+
+
+def test_decode_spells_out_values_with_the_birth(delivered: tuple[bytes, bytes], tmp_path: Path) -> None:
+    birth, message = delivered
+    (tmp_path / "birth").write_bytes(birth)
+    ended = minegate("decode", "--birth", str(tmp_path / "birth"), stdin=message)
+    first, second = json.loads(ended.stdout)["scans"]
+    assert (first["device"], first["values"]["ch4"], first["quality"]) == ("T1-head", "1.25 %CH4", ["good"])
+    assert (first["sequence"], first["utc"]) == (41, "2027-01-15T08:00:00.000Z")
+    assert (second["sequence"], second["quality"], second["number"]) == (42, ["calibrating"], 2)
+
+
+def test_decode_shows_bytes_without_the_birth_and_takes_hex(delivered: tuple[bytes, bytes]) -> None:
+    ended = minegate("decode", "--hex", stdin=delivered[1].hex())
+    assert [scan["record"] for scan in json.loads(ended.stdout)["scans"]] == ["007d0001"] * 2
+
+
+def test_decode_shows_a_birth_as_it_is(delivered: tuple[bytes, bytes]) -> None:
+    assert json.loads(minegate("decode", stdin=delivered[0]).stdout)["gateway"] == "gw-1201"
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xc1", b"hello"])
+def test_decode_says_what_is_no_message(payload: bytes) -> None:
+    ended = minegate("decode", stdin=payload)
+    assert ended.returncode == 1
+    assert only_line(ended)
+
+
+def test_decode_refuses_the_birth_of_another_configuration(delivered: tuple[bytes, bytes], tmp_path: Path) -> None:
+    told = msgpack.unpackb(delivered[0])
+    (tmp_path / "birth").write_bytes(msgpack.packb({**told, "b": "0" * 16}))
+    ended = minegate("decode", "--birth", str(tmp_path / "birth"), stdin=delivered[1])
+    assert ended.returncode == 1
+    assert "0000000000000000" in only_line(ended)

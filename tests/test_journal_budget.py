@@ -181,3 +181,19 @@ def test_the_budget_is_kept_after_a_restart_with_a_smaller_one(tmp_path: Path) -
     assert journal.bytes_used <= BYTES_MAX
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) == journal.bytes_used
     journal.close()
+
+
+def test_what_was_delivered_before_a_restart_is_no_loss_after_it() -> None:
+    disk = SimDisk()
+    journal = tight_journal(disk)
+    write(journal, range(1, 100))
+    last = journal.last_sequence
+    journal.close()
+    journal = Journal.open(FOLDER, segment_bytes=1_000, bytes_max=5_000, disk=disk, floor=last)
+    journal.commit()
+    assert journal.first_sequence > 1
+    assert journal.take_losses() == []
+    journal.close()
+    journal = Journal.open(FOLDER, segment_bytes=1_000, bytes_max=4_000, disk=disk, floor=last, released=1)
+    journal.commit()
+    assert journal.take_losses() != []  # a second receiver does not have it yet

@@ -53,9 +53,8 @@ def test_any_series_of_ranges_is_declared_as_their_union(ranges: list[tuple[int,
     for first, more in ranges:
         losses.declare(loss(first, first + more))
     declared = [sequence for part in losses.take(1) for sequence in range(part.first, part.last + 1)]
-    assert sorted(declared) == sorted(
-        {sequence for first, more in ranges for sequence in range(first, first + more + 1)}
-    )
+    union = {sequence for first, more in ranges for sequence in range(first, first + more + 1)}
+    assert sorted(declared) == sorted(union)
 
 
 def test_losses_nobody_fetches_stay_bounded_and_keep_their_count() -> None:

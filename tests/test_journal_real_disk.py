@@ -90,7 +90,8 @@ def _do(disk: Disk, act: str, path: Path, other: Path, at: int, written: bytes) 
         if act == "truncate":
             file.truncate(at)
         file.fdatasync()
-        return file.close()
+        file.close()
+        return None
     acts: dict[str, Callable[[], object]] = {
         "read": lambda: disk.read(path, at, len(written)),
         "delete": lambda: disk.delete(path),

@@ -167,7 +167,7 @@ def test_another_unit_than_the_rules_locks_until_the_right_one_is_named() -> Non
 def test_the_death_of_field_locks_at_once_until_every_point_is_heard_again() -> None:
     story = Story().permitted()
     story.tell(InputsLost())
-    assert (story.area.permitted, story.area.cause) == (False, Cause.NEVER_HEARD)
+    assert (story.area.permitted, story.area.cause) == (False, Cause.SILENCE)
     story.hear_all()
     assert (story.area.permitted, story.area.restorable) == (False, True)
 

@@ -18,7 +18,7 @@ import pytest
 import minegate_interlock.judge as original
 from heading import AREA, FAN, FLOW, GOOD, STALE_MS, T1, T2, rules
 from minegate_interlock.rules import Area, Output, Rules
-from minegate_interlock.state import Cut, Event, Heard, Named, OutputsUp, Reset, State, Tick, begin
+from minegate_interlock.state import Cut, Event, Heard, InputsLost, Named, OutputsUp, Reset, State, Tick, begin
 
 SOURCE = Path(original.__file__).read_text(encoding="utf-8")
 OTHER = "other"
@@ -32,7 +32,7 @@ FLIPS: dict[type, list[type]] = {
 EQUIVALENT = {
     "1.0 -> 2.0",  # the sign: a factor on both sides of each comparison
     "True -> False",  # strict=True of zip: a check that both tuples are of one length, which `begin` makes them
-    "1 -> 2",  # the index that goes with Cause.NONE and is not looked at
+    "1 -> 2",  # the index that goes with Cause.NONE and is not looked at; a silence that is 2 ms too long, not 1
 }
 
 Step = tuple[int, Event]
@@ -86,6 +86,13 @@ def _values() -> Iterator[list[Step]]:
         yield [*_start(), _heard(T1, 1.6), _heard(T1, 0.5, flag), _heard(T1, 1.2), RESET]
 
 
+def _lost() -> Iterator[list[Step]]:
+    """The field process dies: before anything was heard, and while power is permitted."""
+    yield [(LOCK_MS, InputsLost()), RESET]
+    yield [*_start(), (LOCK_MS, InputsLost()), RESET, (LOCK_MS, Tick())]
+    yield [*_start(), (LOCK_MS, InputsLost()), *_start(LOCK_MS + 1, reset=False)[2:], (LOCK_MS + 1, Reset(AREA, "Wu"))]
+
+
 def _time_and_people() -> Iterator[list[Step]]:
     for late_ms in (STALE_MS - 1, STALE_MS, STALE_MS + 1):
         yield [*_start(), (LOCK_MS + late_ms, Tick()), (LOCK_MS + late_ms, Reset(AREA, "Wu"))]
@@ -107,7 +114,7 @@ def _time_and_people() -> Iterator[list[Step]]:
     yield [*_start(), _heard(T1 + "-b", 1.6), (LOCK_MS + 3, Reset(OTHER, "Wu")), (LOCK_MS + 5, Reset(AREA, "Wu"))]
 
 
-TABLE = [*_values(), *_time_and_people()]
+TABLE = [*_values(), *_lost(), *_time_and_people()]
 
 
 def _answers(judge: Judge) -> Iterator[str]:

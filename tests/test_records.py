@@ -84,7 +84,7 @@ def test_a_header_with_any_damaged_byte_is_refused(at: int) -> None:
 )
 def test_a_scan_whose_numbers_do_not_fit_is_refused(changed: dict[str, int]) -> None:
     with pytest.raises(BadBody, match="scan of device"):
-        encode_scan(Scan(1, 1, 1, 1, 1, 1, 1, 1, b"")._replace(**changed))
+        encode_scan(Scan(**{**Scan(1, 1, 1, 1, 1, 1, 1, 1, b"")._asdict(), **changed}))
 
 
 def test_an_event_comes_back_as_it_went_in() -> None:

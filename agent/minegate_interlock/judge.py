@@ -37,8 +37,8 @@ def _input(limit: Limit, old: Input, event: Event, now_ms: int) -> Input:
         new = _heard(limit, old, event)
     elif isinstance(event, Named) and event.point == limit.point:
         new = replace(old, unit_differs=event.unit != limit.unit)
-    elif isinstance(event, InputsLost):
-        new = replace(old, seen_ms=None)
+    elif isinstance(event, InputsLost) and old.seen_ms is not None:
+        new = replace(old, seen_ms=now_ms - limit.stale_ms - 1)  # silent from now on, however young the last word is
     cause = _cause(limit, new, now_ms)
     return new if cause is new.cause else replace(new, cause=cause)
 

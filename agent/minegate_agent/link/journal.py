@@ -13,15 +13,15 @@ from pathlib import Path
 
 from minegate_agent.link.disk import OS_DISK, Disk
 from minegate_agent.link.records import EVENT, SCAN, origin_of
-from minegate_agent.link.store.form import BODY_BYTES_MAX, CLASS_MAX, Header, Origin, pack_record
+from minegate_agent.link.store.form import BODY_BYTES_MAX, CLASS_MAX, Origin, pack_record
 from minegate_agent.link.store.losses import Loss, Losses
 from minegate_agent.link.store.origins import Origins
 from minegate_agent.link.store.pending import Full, Pending, Waiting
 from minegate_agent.link.store.reader import Reader, Record
 from minegate_agent.link.store.recovery import NotOurs, Recovered, recover
 from minegate_agent.link.store.retention import Retention
-from minegate_agent.link.store.shelf import Segment, Shelf
-from minegate_agent.link.store.tail import Tail
+from minegate_agent.link.store.shelf import Shelf
+from minegate_agent.link.store.writer import Writer
 
 __all__ = ["EVENT", "SCAN", "Full", "Journal", "Loss", "NotOurs", "Record"]
 
@@ -41,6 +41,7 @@ class Journal:
         unlock: Callable[[], None],
         *,
         floor: int,
+        released: int,
         segment_bytes: int,
         bytes_max: int,
         pending_bytes_max: int,
@@ -48,15 +49,14 @@ class Journal:
         self._disk = disk
         self._folder = folder
         self._unlock = unlock
-        self._segment_bytes = segment_bytes
         self._shelf = Shelf(recovered.segments, segment_bytes, floor)
         self._losses = Losses()
         self._reader = Reader(disk, self._shelf, self._losses)
         # One segment of headroom: while a loss is being declared, its segment is still on disk.
         self._retention = Retention(disk, folder, self._shelf, self._losses, bytes_max - segment_bytes)
-        self._tail = recovered.tail
+        self._writer = Writer(disk, folder, self._shelf, recovered.tail, segment_bytes)
         self._floor = floor
-        self._released = 0
+        self._released = released
         self._closed = False
         self._committing = threading.Lock()  # held while the disk works
         self._ram = threading.Lock()  # held for moments: what the loop and the committing thread share
@@ -75,12 +75,14 @@ class Journal:
         bytes_max: int,
         disk: Disk = OS_DISK,
         floor: int = 0,
+        released: int | None = None,
         pending_bytes_max: int = PENDING_BYTES_MAX,
     ) -> Journal:
         """Open or create. Raises NotOurs (a newer format, or another process has it) or OSError.
 
         `floor`: the highest sequence a receiver has confirmed (the cursor's). Numbering goes on above it even if the
         records are gone, because a receiver takes a sequence it knows for a repetition and throws it away.
+        `released`: what every receiver has confirmed; the floor if there is only one.
         `cut_bytes` tells how much of a torn tail was cut.
         """
         disk.make_folder(folder)
@@ -99,6 +101,7 @@ class Journal:
             recovered,
             unlock,
             floor=floor,
+            released=floor if released is None else released,
             segment_bytes=min(segment_bytes, bytes_max // _SEGMENTS_MIN),
             bytes_max=bytes_max,
             pending_bytes_max=pending_bytes_max,
@@ -189,36 +192,11 @@ class Journal:
             return [waiting for waiting in self._pending.oldest(_GROUP_RECORDS_MAX) if waiting.sequence <= upto]
 
     def _write(self, group: list[Waiting]) -> None:
-        """Make durable as much of the group as the segment takes, at least one record."""
-        tail = self._tail_for(group[0])
-        room = self._segment_bytes - tail.size
-        fitting = group[:1]
-        for waiting in group[1:]:
-            room -= len(fitting[-1].packed)
-            if not len(waiting.packed) <= room:
-                break
-            fitting.append(waiting)
-        tail.write(b"".join(waiting.packed for waiting in fitting))
+        written = self._writer.write(group, self._origins.copy())
         with self._ram:
-            self._pending.durable(len(fitting))
-            for waiting in fitting:
+            self._pending.durable(len(written))
+            for waiting in written:
                 self._origins.note(waiting.origin)
-        self._shelf.grow(fitting[-1].sequence, tail.size)
-
-    def _tail_for(self, waiting: Waiting) -> Tail:
-        """The segment this record goes to, started if need be."""
-        tail = self._tail
-        follows = self._shelf.last + 1 == waiting.sequence  # not so behind a floor
-        if tail is not None and tail.trusted and follows:
-            fits = tail.size + len(waiting.packed) <= self._segment_bytes
-            if fits or self._shelf.tail_is_empty:
-                return tail
-        fresh = Tail.start(self._disk, self._folder, Header(waiting.sequence, self._origins.copy()))
-        if tail is not None:
-            tail.close()
-        self._tail = fresh
-        self._shelf.add(Segment(fresh.path, waiting.sequence, waiting.sequence - 1, fresh.size))
-        return fresh
 
     def read(self, after: int, records_max: int, bytes_max: int) -> list[Record]:
         """Durable records with a sequence above `after`, oldest first; at least one if there is one.
@@ -247,6 +225,5 @@ class Journal:
             if self._closed:
                 return
             self._closed = True
-            if self._tail is not None:
-                self._tail.close()
+            self._writer.close()
             self._unlock()

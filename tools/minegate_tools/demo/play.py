@@ -104,8 +104,8 @@ async def _settle(stage: Stage, watch: Watch, failed: str) -> Account:
             _origin(count, *each, kept=0).balanced for each in produced
         )
 
-    spoke = (await simulator.command(stage.sim_folder, do="truth"))["answers"]
     await until(reached, SETTLE_S, LOOK_S)
+    spoke = (await simulator.command(stage.sim_folder, do="truth"))["answers"]
     await watch.look()
     kept = watch.status.get("delivery", {}).get("waiting", 0) + (watch.status.get("hold") or {}).get("items", 0)
     return Account(
