@@ -21,7 +21,7 @@ def main() -> int:
     try:
         rules = load(given.rules.read_bytes(), str(given.rules))
         given.run.mkdir(parents=True, exist_ok=True)
-        process = Process(rules, given.rules.resolve(), given.run)
+        process = Process(rules, given.rules.absolute(), given.run)
     except (RulesError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -31,21 +31,21 @@ class LineError(Exception):
 def decide(rules: Rules, lines: Iterable[str]) -> Iterator[dict[str, object]]:
     """One dict per verdict, in order. The first line's `ms` is the start of the interlock. Raises LineError."""
     state: State | None = None
-    now_ms = 0
+    now_ms = tick_ms = 0  # the last event, the last tick
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         ms, event = _event(rules, line, number)
         if state is None:
-            state, now_ms = begin(rules, ms), ms
+            state, now_ms, tick_ms = begin(rules, ms), ms, ms
             for area in rules.areas:
                 state = judge(rules, state, OutputsUp(area.name, True), ms)
         if not 0 <= ms - now_ms <= _GAP_MAX_MS:
             raise LineError(f"line {number}: ms = {ms} is not within 0..{_GAP_MAX_MS} after {now_ms}")
-        while now_ms + rules.timing.tick_ms <= ms:
-            now_ms += rules.timing.tick_ms
-            after = judge(rules, state, Tick(), now_ms)
-            yield from _told(rules, state, after, Tick(), now_ms)
+        while tick_ms + rules.timing.tick_ms <= ms:
+            tick_ms += rules.timing.tick_ms
+            after = judge(rules, state, Tick(), tick_ms)
+            yield from _told(rules, state, after, Tick(), tick_ms)
             state = after
         after = judge(rules, state, event, ms)
         yield from _told(rules, state, after, event, ms)

@@ -31,7 +31,7 @@ class Engine:
         self._names: dict[int, str] = {}
         self._sends: list[tuple[str, bytes]] = []
         self._feeds: dict[str, tuple[float, int]] = {}
-        self._deciding_ms: dict[str, int] = {}
+        self._deciding_ms: dict[str, int] = {}  # per output, from a cut until its contact is read back open
         self._contacts: dict[str, int] = {}
         self._mismatch_ms: dict[str, int] = {}
         self._mismatched: set[str] = set()
@@ -73,11 +73,12 @@ class Engine:
         node = self.outputs[output]
         if not node.hear(data, now_ms):
             return
+        self._contact(output, node.contact, now_ms)
         if node.rebooted != self._rebooted.get(output, 0):
             self._rebooted[output] = node.rebooted
             # a node that restarted has opened its contact by itself: that is a loss, and it takes a person to return
             self._outputs_up(self._area_of(output), False, now_ms)
-        self._contact(output, node.contact, now_ms)
+        self._check_outputs(self._area_of(output), now_ms)
 
     def line_lost(self, output: str, now_ms: int) -> None:
         """The output's port is gone."""
@@ -86,12 +87,11 @@ class Engine:
 
     def tick(self, now_ms: int) -> None:
         """Called every `tick_ms`: silence, leases, read-back and feed."""
-        for area, power in zip(self.rules.areas, self._state.areas, strict=True):
-            checked = [self.outputs[name].check(power.permitted, now_ms) for name in area.outputs]
-            self._outputs_up(area.name, all(checked), now_ms)
-        self._judge(Tick(), now_ms)
         for area in self.rules.areas:
-            self._check_feed(area.name, area.feed_point, now_ms)
+            self._check_outputs(area.name, now_ms)
+        self._judge(Tick(), now_ms)
+        for area, power in zip(self.rules.areas, self._state.areas, strict=True):
+            self._check_feed(area.name, area.feed_point, power.permitted, now_ms)
         self._send(now_ms, urgent=frozenset())
 
     def command(self, command: Command, now_ms: int) -> tuple[bool, str]:
@@ -123,7 +123,7 @@ class Engine:
     def _judge(self, event: Event, now_ms: int, deciding_ms: int | None = None) -> None:
         old = self._state
         self._state = judge(self.rules, old, event, now_ms)
-        if self._state == old and not isinstance(event, Reset):  # a refused reset changes nothing and is told
+        if self._state == old and not isinstance(event, Reset | Cut):  # a person's act is told even if nothing changes
             return
         for edge in edges(self.rules, old, self._state, event):
             self.ring.add(edge, now_ms)
@@ -131,9 +131,16 @@ class Engine:
         for area, was, now in zip(self.rules.areas, old.areas, self._state.areas, strict=True):
             if was.permitted != now.permitted:
                 changed.add(area.name)
-                self._deciding_ms[area.name] = now_ms if deciding_ms is None else deciding_ms
+                self._decide(area.outputs, now.permitted, now_ms if deciding_ms is None else deciding_ms)
         if changed:
             self._send(now_ms, frozenset(changed))
+
+    def _decide(self, outputs: tuple[str, ...], permitted: bool, deciding_ms: int) -> None:
+        for output in outputs:
+            if permitted:
+                self._deciding_ms.pop(output, None)
+            else:
+                self._deciding_ms[output] = deciding_ms
 
     def _send(self, now_ms: int, urgent: frozenset[str]) -> None:
         for area, power in zip(self.rules.areas, self._state.areas, strict=True):
@@ -141,6 +148,13 @@ class Engine:
                 frame = self.outputs[name].send(power.permitted, area.name in urgent, now_ms)
                 if frame:
                     self._sends.append((name, frame))
+
+    def _check_outputs(self, name: str, now_ms: int) -> None:
+        """At every answer and not only at the tick: a contact that opens and closes again in between must be seen."""
+        for area, power in zip(self.rules.areas, self._state.areas, strict=True):
+            if area.name == name:
+                checked = [self.outputs[output].check(power.permitted, now_ms) for output in area.outputs]
+                self._outputs_up(name, all(checked), now_ms)
 
     def _outputs_up(self, area: str, up: bool, now_ms: int) -> None:
         index = [own.name for own in self.rules.areas].index(area)
@@ -161,7 +175,8 @@ class Engine:
         if contact == messages.CONTACT_CLOSED:
             self.ring.add(Edge(What.OUTPUT_CLOSED, Cause.NONE, area, output), now_ms)
         elif contact == messages.CONTACT_OPEN:
-            took_ms = float(now_ms - self._deciding_ms[area]) if area in self._deciding_ms else math.nan
+            # NaN: nobody had decided; the contact opened by itself
+            took_ms = now_ms - self._deciding_ms.pop(output, math.nan)
             self.ring.add(Edge(What.OUTPUT_OPEN, Cause.NONE, area, output, took_ms), now_ms)
 
     def _feed(self, point: str, now_ms: int) -> Feed:
@@ -170,13 +185,12 @@ class Engine:
             return Feed.UNKNOWN
         return Feed.LIVE if value >= 0.5 else Feed.DEAD
 
-    def _check_feed(self, area: str, point: str, now_ms: int) -> None:
-        """Command against measured load side. Breaker travel and sensor lag are allowed `feed_check_ms`."""
-        contacts = {self.outputs[name].contact for own in self.rules.areas if own.name == area for name in own.outputs}
+    def _check_feed(self, area: str, point: str, permitted: bool, now_ms: int) -> None:
+        """Command against measured load side, whatever the node says: a live load behind a node that fell silent is the
+        case that matters. Breaker travel and sensor lag are allowed `feed_check_ms`.
+        """
         feed = self._feed(point, now_ms) if point else Feed.UNKNOWN
-        closed = contacts == {messages.CONTACT_CLOSED}
-        opened = messages.CONTACT_OPEN in contacts
-        wrong = (opened and feed is Feed.LIVE) or (closed and feed is Feed.DEAD)
+        wrong = feed is (Feed.DEAD if permitted else Feed.LIVE)
         if not wrong:
             self._mismatch_ms.pop(area, None)
             if area in self._mismatched and feed is not Feed.UNKNOWN:

@@ -14,6 +14,7 @@ from minegate_wire.frame import HEAD, Receiver, encode
 
 SILENT = 255  # AreaState.contact of a node that does not answer
 _FIELDS = 8
+_COUNT_AHEAD_MAX = 0x3FFF  # well inside the node's window of 0x7FFF, far above what is ever on its way
 
 
 class NodeOutput:
@@ -62,7 +63,8 @@ class NodeOutput:
 
     def check(self, permitted: bool, now_ms: int) -> bool:
         """Judge at `now_ms` whether the node is up; return it. Losing a node that may hold a lease is not being up."""
-        silent = not now_ms - self._heard_ms <= 3 * self._timing.renew_ms + 100
+        # before the node's lease can have run out: a node that opened by itself must not be permitted again unseen
+        silent = not now_ms - self._heard_ms <= self._timing.lease_ms - self._timing.tick_ms
         if silent:
             self.contact, self.lease_left_ms = SILENT, 0
         disobeys = self.contact == messages.CONTACT_MISMATCH or self._differs(permitted, now_ms)
@@ -93,6 +95,9 @@ class NodeOutput:
             self.rebooted += self._boot_nonce is not None
             self._boot_nonce = boot_nonce
             # go on from the node's count: a gateway that restarts must not be older than its own last PERMIT
+            self._count = count
+        elif (self._count - count) & 0xFFFF > _COUNT_AHEAD_MAX:
+            # hours of frames that nobody heard: half the circle further, and the node would take them for old ones
             self._count = count
         self.contact, self.trip_cause, self.lease_left_ms = contact, trip_cause, lease_left_ms
         self._heard_ms = now_ms

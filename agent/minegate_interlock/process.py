@@ -29,6 +29,7 @@ log = logging.getLogger("interlock")
 STALL_MS = 500
 SLOW_TICK_MS = 1000  # reopening lines, area states, looking at the rules file
 CONTROLS_MAX = 16
+CONTROL_WAIT_MS = 3000  # a command follows its connection at once; as long as `minegate` waits for an answer
 WAITING_MAX = 1_000_000
 RECORDS_AT_ONCE_MAX = 512  # so that a flood of readings cannot hold up the tick
 
@@ -48,10 +49,11 @@ class Process:
         self._selector = selectors.DefaultSelector()
         self._points: socket.socket | None = None
         self._readers = Readers(self._engine, self._selector, _now_ms)
-        self._controls: set[socket.socket] = set()
+        self._controls: dict[socket.socket, int] = {}  # oldest first, with the time of their connection
         self._lines: dict[str, SerialLine] = {}
         self._line_trouble: dict[str, str] = {}
         self._stopping = False
+        self._claim = sockets.claim(run_folder)
         for name, accept in (
             (sockets.POINTS, self._accept_points),
             (sockets.VERDICTS, self._readers.accept),
@@ -105,9 +107,13 @@ class Process:
     # -- readings -----------------------------------------------------------------------------------------------------
 
     def _accept_points(self, connection: socket.socket) -> None:
-        """One field process; a newer connection replaces an older one, which is a dead process's."""
+        """One field process. A dead one's end is read first; a living one is not pushed aside."""
         if self._points is not None:
-            self._drop_points(self._points)
+            self._read_points(self._points)
+        if self._points is not None:
+            log.warning("points: a second field process is refused")
+            connection.close()
+            return
         connection.setblocking(False)
         self._points = connection
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._read_points(connection))
@@ -225,15 +231,21 @@ class Process:
     # -- people and link ----------------------------------------------------------------------------------------------
 
     def _accept_control(self, connection: socket.socket) -> None:
-        if len(self._controls) >= CONTROLS_MAX:
-            connection.close()
-            return
+        if len(self._controls) >= CONTROLS_MAX:  # whoever says nothing must not keep out a person who wants to cut
+            self._drop_control(next(iter(self._controls)))
         connection.setblocking(False)
-        self._controls.add(connection)
+        self._controls[connection] = _now_ms()
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._obey(connection))
 
+    def _drop_control(self, connection: socket.socket) -> None:
+        del self._controls[connection]
+        self._selector.unregister(connection)
+        connection.close()
+
     def _obey(self, connection: socket.socket) -> None:
-        self._controls.discard(connection)
+        if connection not in self._controls:  # dropped since the selector woke up
+            return
+        del self._controls[connection]
         self._selector.unregister(connection)
         try:
             command = lines.unpack(connection.recv(RECORD_BYTES_MAX + 1))
@@ -254,6 +266,8 @@ class Process:
             if output.name not in self._lines:
                 self._open_line(output)
         self._look_at_rules(now_ms)
+        for connection in [own for own, since_ms in self._controls.items() if now_ms - since_ms > CONTROL_WAIT_MS]:
+            self._drop_control(connection)
         self._readers.tell_areas(now_ms)
 
     def _look_at_rules(self, now_ms: int) -> None:

@@ -19,6 +19,10 @@ BAUD_RATES = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 # AQ 6201: from over-limit to open contact. The one number that no rules file can stretch.
 REACTION_MAX_MS = 2000
 
+# PERMIT 19 bytes and RELAY_STATE 21 on the line, 10 bits each (8N1). A slower line would queue PERMITs that an OPEN
+# waits behind, each of them good for another lease.
+_EXCHANGE_BYTES = 40
+
 
 class RulesError(Exception):
     """Rules that cannot be judged by. One line: file, key, value, limit."""
@@ -225,7 +229,7 @@ def _names(rules: Rules) -> None:
     _once("output device", [output.device for output in rules.outputs])
     _once("output", [name for area in rules.areas for name in area.outputs], "is given to two areas")
     for output in rules.outputs:
-        _output(output, rules.areas)
+        _output(output, rules.areas, rules.timing)
     outputs = {output.name for output in rules.outputs}
     for area in rules.areas:
         for name in area.outputs:
@@ -239,9 +243,15 @@ def _names(rules: Rules) -> None:
             raise _UnfitError(f"limit of {limit.point!r}: area {limit.area!r} is not one of {sorted(areas)}")
 
 
-def _output(output: Output, areas: tuple[Area, ...]) -> None:
+def _output(output: Output, areas: tuple[Area, ...], timing: Timing) -> None:
     if output.baud not in BAUD_RATES:
         raise _UnfitError(f"output {output.name!r}: baud = {output.baud} is not one of {BAUD_RATES}")
+    exchange_ms = _EXCHANGE_BYTES * 10 * 1000 / output.baud
+    if not exchange_ms <= timing.tick_ms:
+        raise _UnfitError(
+            f"output {output.name!r}: baud = {output.baud}: a frame and its answer take {exchange_ms:.0f} ms, more than"
+            f" tick_ms = {timing.tick_ms}: an OPEN would wait behind PERMITs"
+        )
     if not any(output.name in area.outputs for area in areas):
         raise _UnfitError(f"output {output.name!r} is not among the outputs of any [[area]]")
     if output.kind != "node":

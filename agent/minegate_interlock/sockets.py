@@ -1,7 +1,12 @@
-"""The interlock's three listening sockets in the run directory. It owns them; whoever wants to talk connects."""
+"""The interlock's three listening sockets in the run directory. It owns them; whoever wants to talk connects.
+
+Whether another interlock lives here is asked of a lock and not by connecting: to be connected to and left is an event
+for whoever listens (its field process would be gone, and power with it).
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 from pathlib import Path
@@ -9,6 +14,7 @@ from pathlib import Path
 POINTS = "points.sock"
 VERDICTS = "verdicts.sock"
 CONTROL = "control.sock"
+_LOCK = "interlock.lock"
 _CONTROL_MODE = 0o660  # owner and group: the operators of this gateway
 _BACKLOG = 8
 
@@ -17,18 +23,21 @@ class SocketTakenError(OSError):
     """Another interlock is listening there."""
 
 
-def listen(folder: Path, name: str) -> socket.socket:
-    """A non-blocking SOCK_SEQPACKET listener. A file left behind by a dead process is replaced; a living one is not."""
-    path = folder / name
-    probe = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+def claim(folder: Path) -> int:
+    """A descriptor that keeps every other interlock out of `folder` until this process ends, however it ends."""
+    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _CONTROL_MODE)
     try:
-        probe.connect(str(path))
-    except (FileNotFoundError, ConnectionRefusedError):
-        path.unlink(missing_ok=True)
-    else:
-        raise SocketTakenError(f"{path}: another interlock is listening here")
-    finally:
-        probe.close()
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise SocketTakenError(f"{folder / POINTS}: another interlock is listening here") from error
+    return lock
+
+
+def listen(folder: Path, name: str) -> socket.socket:
+    """A non-blocking SOCK_SEQPACKET listener in a claimed folder: a file that is there was left by a dead process."""
+    path = folder / name
+    path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
     before = os.umask(0o777 & ~_CONTROL_MODE)
     try:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from minegate_interlock.lines import Cause, What
 from minegate_interlock.rules import Rules
-from minegate_interlock.state import Event, Input, Power, Reset, State
+from minegate_interlock.state import Cut, Event, Input, Power, Reset, State
 
 
 class Edge(NamedTuple):
@@ -45,7 +45,11 @@ def _input(rules: Rules, index: int, before: Input, after: Input) -> Iterator[Ed
         yield Edge(What.ALARM_OVER, Cause.NONE, limit.area, limit.point, after.value, alarm)
     if after.cause is before.cause or after.cause is Cause.NONE:
         return
-    if after.cause is Cause.LIMIT:
+    sign = 1.0 if limit.direction == "rising" else -1.0
+    if after.cause is Cause.LIMIT and sign * after.value < sign * limit.cut:
+        # locked by nonsense or silence before, heard again, and not yet beyond restore: no limit was passed now
+        yield Edge(What.LOCK, Cause.LIMIT, limit.area, limit.point, after.value, limit.restore)
+    elif after.cause is Cause.LIMIT:
         yield Edge(What.CUT, Cause.LIMIT, limit.area, limit.point, after.value, limit.cut)
     else:
         yield Edge(What.LOCK, after.cause, limit.area, limit.point, after.value, limit.cut)
@@ -54,7 +58,7 @@ def _input(rules: Rules, index: int, before: Input, after: Input) -> Iterator[Ed
 def _area(area: str, was: Power, now: Power, event: Event) -> Iterator[Edge]:
     if was.permitted and not now.permitted and now.limit < 0 and now.cause is not Cause.COMMAND:
         yield Edge(What.LOCK, now.cause, area)
-    if now.commanded and not was.commanded:
+    if isinstance(event, Cut) and event.area == area:  # every person's act is told, also the second one's
         yield Edge(What.COMMANDED_CUT, Cause.COMMAND, area, by=now.by, reason=now.reason)
     if now.restorable and not was.restorable:
         yield Edge(What.RESTORABLE, Cause.NONE, area)

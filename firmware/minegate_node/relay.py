@@ -85,8 +85,12 @@ class RelayNode:
 
     def _open(self, fields: list) -> None:
         self.lease.revoke(fields[2])
+        self.coil = False
+        # OPEN comes many times a second until the contact is read back open: it must not restart the measurement of how
+        # long a welded contact has not followed, nor take that fault away while it lasts
+        if self._faulty and self._differs_ms >= 0:
+            return
         self._faulty = False
-        self._differs_ms = -1
         self._trip(messages.TRIP_COMMAND)
 
     def _trip(self, cause: int) -> None:
