@@ -96,6 +96,7 @@ class MqttBroker:
             max_queued_incoming_messages=1,  # nothing is subscribed; whatever comes is thrown away
         )  # fmt: skip
         client.pending_calls_threshold = settings.in_flight_max + CONTROL_IN_FLIGHT
+        client.connect_within(settings.ack_timeout_s)
         return client
 
     def _why(self, client: _Client, error: aiomqtt.MqttError) -> str:
@@ -174,6 +175,10 @@ class _Client(aiomqtt.Client):
         self.was_open = True
         super()._on_socket_open(client, userdata, sock)
 
+    def connect_within(self, timeout_s: float) -> None:
+        """How long TCP and the TLS handshake may take."""
+        self._client.connect_timeout = timeout_s
+
     def hang_up(self) -> None:
         """Close the connection without a goodbye, also one that a thread is still opening."""
         self._hung_up = True
@@ -224,10 +229,22 @@ def _context(tls: TlsFiles) -> ssl.SSLContext:
         if path is not None:
             path.open("rb").close()  # ssl's own error does not say which file is missing
     context = ssl.create_default_context(cafile=tls.ca)
+    context.sslsocket_class = _Closing
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls.cert is not None:
         context.load_cert_chain(tls.cert, tls.key)
     return context
+
+
+class _Closing(ssl.SSLSocket):
+    """paho forgets a socket whose handshake failed."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 def _text(error: BaseException) -> str:
