@@ -17,9 +17,9 @@ TWO = (
 
 def test_a_step_begins_with_its_acts_and_ends_after_its_hold() -> None:
     place, acts, _, _ = begin(TWO, 0)
-    assert acts == RESET
-    place, acts, _, _ = look(TWO, place, WELL, 100)
     assert acts == ()
+    place, acts, _, _ = look(TWO, place, WELL, 100)
+    assert acts == ()  # there is power already: nothing to reset
     place, _, _, _ = look(TWO, place, WELL, 2099)
     assert place.at == 0
     place, acts, over, _ = look(TWO, place, WELL, 2100)
@@ -37,12 +37,11 @@ def test_a_hold_that_is_broken_begins_anew() -> None:
 
 
 def test_a_reset_is_tried_again_only_while_it_is_needed() -> None:
-    place = begin(TWO, 0).place
-    assert look(TWO, place, CUT, AGAIN_MS - 1).acts == ()
-    move = look(TWO, place, CUT, AGAIN_MS)
-    assert move.acts == RESET
-    assert look(TWO, move.place, CUT, AGAIN_MS + 1).acts == ()
-    assert look(TWO, move.place, WELL, 3 * AGAIN_MS).acts == ()
+    first = look(TWO, begin(TWO, 0).place, CUT, 200)
+    assert first.acts == RESET
+    assert look(TWO, first.place, CUT, 199 + AGAIN_MS).acts == ()
+    assert look(TWO, first.place, CUT, 200 + AGAIN_MS).acts == RESET
+    assert look(TWO, first.place, WELL, 200 + 3 * AGAIN_MS).acts == ()
 
 
 def test_a_step_that_does_not_come_true_fails_with_its_name_and_what_was_seen() -> None:

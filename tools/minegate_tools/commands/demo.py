@@ -67,7 +67,7 @@ def _do(asked: argparse.Namespace) -> int:
     code = 1
     try:
         code = _play(folder, asked)
-    except KeyboardInterrupt:
+    except (asyncio.CancelledError, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
     finally:
         if asked.dir is None and code == 0:

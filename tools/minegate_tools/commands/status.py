@@ -123,7 +123,7 @@ def _events(now: Document) -> str:
 
 def _about(event: Document) -> str:
     told = ("point", "value", "limit", "cause", "by", "reason", "count", "port")
-    return " ".join(f"{key}={_number(event[key])}" for key in told if event.get(key) not in (None, ""))
+    return " ".join(f"{key}={_number(event[key])}" for key in told if event.get(key) not in (None, "", "none"))
 
 
 def _number(value: object) -> str:

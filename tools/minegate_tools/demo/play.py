@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,13 +47,15 @@ class Wish(NamedTuple):
 
 
 async def play(folder: Path, wish: Wish, clock: Clock, console: Console) -> Account:
-    """The demo in `folder`, from nothing to the account. Raises StageError, SimulatorLost, OSError."""
+    """The demo in `folder`, from nothing to the account. Raises StageError, SimulatorLost, OSError, and CancelledError
+    when SIGINT or SIGTERM ended it early."""
+    _end_on_signals()
     at = site.addresses(wish.page)
     site.write(folder, at)
     page = f"http://127.0.0.1:{at.page}/" if at.page else ""
     async with Stage(folder, at, wish.settings, clock) as stage:
         console.print(
-            f"site {folder}; broker: {stage.broker.kind}" + (f"; page 页面: [bold]{page}[/bold]" if page else "")
+            f"site {folder}; broker: {stage.broker.kind}; page 页面: {page or 'none'}", highlight=False, soft_wrap=True
         )
         watch = Watch(stage, clock)
         listening = asyncio.create_task(watch.verdicts.listen(), name="verdicts")
@@ -62,6 +65,14 @@ async def play(folder: Path, wish: Wish, clock: Clock, console: Console) -> Acco
             return await _settle(stage, watch, failed)
         finally:
             listening.cancel()
+
+
+def _end_on_signals() -> None:
+    """SIGINT and SIGTERM unwind the demo like an error would, so that nothing of it is left running."""
+    playing = asyncio.current_task()
+    assert playing is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
 
 
 async def _story(stage: Stage, watch: Watch, screen: Screen, wish: Wish, clock: Clock) -> str:

@@ -24,8 +24,8 @@ from minegate_tools.demo.site import Addresses
 from minegate_tools.demo.story import Act
 from minegate_tools.demo.until import until
 
-# 120 m3 of face air: some 1.5 % CH4 more, enough for the cut at 1.5 and soon blown away
-BURST_M3 = 1.8
+# into some 120 m3 of face air: 1.1 % CH4 more, enough for the cut at the face or in the return, and soon blown away
+BURST_M3 = 1.3
 OPERATOR = "demo operator"
 READY_S = 30.0
 STOP_S = 12.0

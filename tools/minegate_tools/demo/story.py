@@ -134,4 +134,5 @@ def _enter(steps: tuple[Step, ...], at: int, now_ms: int) -> Move:
     if at == len(steps):
         return Move(Place(at, now_ms, None, now_ms), over=True)
     step = steps[at]
-    return Move(Place(at, now_ms, None, now_ms), step.acts + step.again)
+    # `again` is due at once, should the condition not be true already at the first look
+    return Move(Place(at, now_ms, None, now_ms - AGAIN_MS), step.acts)
