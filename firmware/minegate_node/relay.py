@@ -103,6 +103,11 @@ class RelayNode:
         self.coil = self.lease.left_ms > 0
         return self.coil
 
+    def guarded(self) -> bool:
+        """Whether the reasons to hold the coil are good: its own sensor is believed, the contact follows."""
+        believed = self.methane is None or not self.methane.faulty()
+        return believed and self.contact != messages.CONTACT_MISMATCH
+
     def reply_length(self) -> int:
         """How many bytes of `frame.line` are to be sent now; 0 if nothing was asked. A second call says 0."""
         length = self.frame.length if self._replies else 0
