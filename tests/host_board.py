@@ -62,6 +62,9 @@ class HostBoard:
         while self.world.now_ms < end_ms:
             self.world.pass_ms(1)
             await asyncio.sleep(0)
+        task = asyncio.current_task()
+        if self.world.end is not None and task is not None and task.get_coro().__name__ == "run":
+            raise self.world.end  # a task that ended the world has died alone; the loop ends with its main coroutine
 
 
 class Listener:

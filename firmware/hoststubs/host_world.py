@@ -9,11 +9,11 @@ from typing import Any
 TICKS = 1 << 30
 
 
-class PowerOff(SystemExit):
-    """The supply is gone. A SystemExit passes every handler of the firmware and leaves an asyncio loop at once."""
+class PowerOff(BaseException):
+    """The supply is gone. No handler of the firmware catches a BaseException."""
 
 
-class WatchdogReset(SystemExit):
+class WatchdogReset(BaseException):
     """The watchdog was not fed in time."""
 
 
@@ -39,10 +39,14 @@ class Bus:
         self.full = False
 
 
+def _nothing(now_ms: int) -> None:
+    """Nobody is outside."""
+
+
 class World:
     """One board's outside. `outside(now_ms)` is called for each millisecond."""
 
-    def __init__(self, outside: Callable[[int], None] = lambda now_ms: None, start_ms: int = 0) -> None:
+    def __init__(self, outside: Callable[[int], None] = _nothing, start_ms: int = 0) -> None:
         self.outside = outside
         self.now_ms = start_ms  # never wraps; what the board sees does
         self.levels: dict[str, int] = {}
@@ -54,6 +58,7 @@ class World:
         self.edges: dict[str, Callable[[Any], None]] = {}
         self.hertz: dict[str, int] = {}
         self.cause = 1  # machine.PWRON_RESET
+        self.end: BaseException | None = None  # how this life of the board ended
         self.watchdog_ms = 0
         self.fed_ms = 0
         self._phase: dict[str, int] = {}
@@ -75,10 +80,16 @@ class World:
             self._us = 0
             for wire in self.wires.values():
                 wire.leaving = max(wire.leaving - 1, 0)
-            self.outside(self.now_ms)
-            self._oscillate()
-            if self.watchdog_ms and self.now_ms - self.fed_ms > self.watchdog_ms:
-                raise WatchdogReset
+            if self.end is not None:  # what is still unwinding, as the tasks of an asyncio loop, has no supply any more
+                continue
+            try:
+                self.outside(self.now_ms)
+                self._oscillate()
+                if self.watchdog_ms and self.now_ms - self.fed_ms > self.watchdog_ms:
+                    raise WatchdogReset
+            except (PowerOff, WatchdogReset) as end:
+                self.end = end
+                raise
 
     def reset(self, cause: int) -> None:
         """Every pin an input again, buffers empty; what is outside stays as it is."""
@@ -90,6 +101,7 @@ class World:
         self.edges.clear()
         self.watchdog_ms = 0
         self.cause = cause
+        self.end = None
 
     def wire(self, number: int) -> Wire:
         """The UART's wire."""
