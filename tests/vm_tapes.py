@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 from minegate_node.lease import LEASE_MAX_MS
 from minegate_wire import messages
@@ -17,16 +18,20 @@ Event = list[object]
 
 
 class Gateway:
-    """Frames as the node's gateway makes them, sealed or plain; `count` is the last one used."""
+    """Frames as the gateway of a node makes them that has booted with `nonce` and, if they are sealed, `session`;
+    `count` is the last one used.
+    """
 
-    def __init__(self, sealed: bool, count: int = 0) -> None:
+    def __init__(self, sealed: bool, count: int = 0, nonce: int = NONCE, session: str = SESSION) -> None:
         self.count = count
-        self._seal = Seal(bytes.fromhex(KEY), bytes.fromhex(SESSION)) if sealed else None
+        self.nonce = nonce
+        self._seal = Seal(bytes.fromhex(KEY), bytes.fromhex(session)) if sealed else None
 
     def permit(
-        self, count: int, nonce: int = NONCE, node: int = NODE, relay: int = 0, lease_ms: int = LEASE_MS
+        self, count: int, nonce: int | None = None, node: int = NODE, relay: int = 0, lease_ms: int = LEASE_MS
     ) -> bytes:
         """PERMIT or SIGNED_PERMIT."""
+        nonce = self.nonce if nonce is None else nonce
         if self._seal is None:
             return encode(node, messages.PERMIT, [(relay, lease_ms, nonce, count & 0xFFFF, 1, 2)])
         fields = (relay, lease_ms, nonce, count & 0xFFFF, count >> 16 & 0xFFFF, 1, 2)
@@ -70,17 +75,22 @@ def hostile(sealed: bool, tries: int, seed: int) -> tuple[list[Event], list[int]
     """An armed node, one accepted PERMIT, then `tries` that are forged, replayed, damaged or stale, and at the end a
     good one; and after which lines it may be energised.
     """
-    chance, gateway = random.Random(seed), Gateway(sealed)
-    kept = [gateway.permit(count) for count in range(900, 1001)]
-    now_ms = 0
+    chance, gateway, now_ms = random.Random(seed), Gateway(sealed), 0
     tape = [boot(sealed), ["step", 0, 0], feed(gateway.open(998)), feed(gateway.permit(999)), ["step", 1, 0]]
     first = len(tape)
     tape += [["step", 1 + LEASE_MS, 0], feed(gateway.open(1000)), ["step", 2 + LEASE_MS, 0]]
-    for _ in range(tries):
+    for frame in forged(gateway, sealed, tries, chance):
         now_ms = (now_ms + chance.randrange(50)) % TICKS
-        tape += [feed(_forged(chance, gateway, kept, sealed)), ["step", 1000 + now_ms, 0]]
+        tape += [feed(frame), ["step", 1000 + now_ms, 0]]
     tape += [feed(gateway.permit(1001)), ["step", 1000 + now_ms, 0]]
     return tape, [first, len(tape)]
+
+
+def forged(gateway: Gateway, sealed: bool, tries: int, chance: random.Random) -> Iterator[bytes]:
+    """Frames that a node must refuse whose last count is 1000, while a PERMIT of 1001 would be good."""
+    kept = [gateway.permit(count) for count in range(900, 1001)]
+    for _ in range(tries):
+        yield _forged(chance, gateway, kept, sealed)
 
 
 def _forged(chance: random.Random, gateway: Gateway, kept: list[bytes], sealed: bool) -> bytes:
@@ -88,7 +98,7 @@ def _forged(chance: random.Random, gateway: Gateway, kept: list[bytes], sealed: 
     if kind == 0:
         return chance.choice(kept)
     if kind == 1:
-        return gateway.permit(chance.randrange(65536), nonce=(NONCE + chance.randrange(1, 65536)) & 0xFFFF)
+        return gateway.permit(chance.randrange(65536), nonce=(gateway.nonce + chance.randrange(1, 65536)) & 0xFFFF)
     if kind == 2:
         return gateway.permit(1001, relay=chance.randrange(1, 256))
     if kind == 3:
@@ -96,8 +106,8 @@ def _forged(chance: random.Random, gateway: Gateway, kept: list[bytes], sealed: 
     if kind == 4:
         return gateway.permit(1001, lease_ms=chance.choice([0, LEASE_MAX_MS + 1, 65535]))
     if kind == 5 and sealed:  # right in everything but the seal, or not sealed at all
-        fields = (0, LEASE_MS, NONCE, 1001, 0, 1, 2, *(chance.randrange(65536) for _ in range(3)))
-        plain = encode(NODE, messages.PERMIT, [(0, LEASE_MS, NONCE, 1001, 1, 2)])
+        fields = (0, LEASE_MS, gateway.nonce, 1001, 0, 1, 2, *(chance.randrange(65536) for _ in range(3)))
+        plain = encode(NODE, messages.PERMIT, [(0, LEASE_MS, gateway.nonce, 1001, 1, 2)])
         return chance.choice([encode(NODE, messages.SIGNED_PERMIT, [fields]), plain])
     hurt = bytearray(gateway.permit(1001))
     for at in chance.sample(range(1, len(hurt) - 1), chance.randrange(1, 3)):

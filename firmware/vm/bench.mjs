@@ -1,6 +1,7 @@
 // What the fake `machine` and `time` of a board stand on. Every function is called by the firmware and returns at once,
 // except `sleep`. In virtual time the clock moves only while the program sleeps or looks at it, and only as far as the
 // harness has granted; in real time it is the computer's.
+import { getRandomValues } from 'node:crypto';
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 
 import { FED, WAKE, WATCHDOG_MS } from './shared.mjs';
@@ -11,21 +12,23 @@ const UART_BYTES_MAX = 4096; // what a driver holds; more is lost, as on a board
 const CAN_FRAMES_MAX = 64;
 
 export function bench(mp, options, say) {
-  const { shared, virtual, cause, boot, pace_ms } = options;
+  const { shared, virtual, cause, pace_ms } = options;
   const pins = new Map(); // name -> slot
   const driven = []; // slot -> what the program drives, or undefined: an input
   const outside = []; // slot -> what the world applies to the pin
   const changed = []; // slot -> when `driven` changed last
   const follows = new Map(); // slot of an input -> { slot, ms }: a contactor's auxiliary contact
-  const analog = new Map();
-  const pulses = new Map(); // slot -> Hz
+  const pulled = []; // slot -> the level of a pin that nothing drives
+  const analog = new Map(); // name -> code of 16 bits
   const received = Array.from({ length: 8 }, () => []); // by UART
-  const can = { received: [], state: 1, full: false };
+  const can = { received: [], state: 1 };
   const due = []; // virtual time: bytes that arrive later, in order
   let heard = 0;
   let now = 0; // virtual: ms since this boot
   let granted = 0;
   let fed = 0;
+  let hangs = false; // the next conversion never ends
+  let noise = 0;
   let looks = 0; // virtual: at the clock, since the program slept
   let looked = -1; // real: when, last
   const started = performance.now();
@@ -39,12 +42,12 @@ export function bench(mp, options, say) {
 
   function apply(message) {
     for (const [name, value] of Object.entries(message.pins ?? {})) outside[slot(name)] = value;
-    for (const [name, hz] of Object.entries(message.pulses ?? {})) pulses.set(slot(name), { hz, from: at() });
     for (const [name, value] of Object.entries(message.analog ?? {})) analog.set(name, value);
     for (const [name, contact] of Object.entries(message.follows ?? {})) {
       if (contact === null) follows.delete(slot(name));
-      else follows.set(slot(name), { slot: slot(contact.pin), ms: contact.ms });
+      else follows.set(slot(name), { ...contact, slot: slot(contact.pin) });
     }
+    if (message.hang) hangs = true;
     if (message.can) can.received.push(...message.can.slice(0, CAN_FRAMES_MAX - can.received.length));
     if (message.can_state !== undefined) can.state = message.can_state;
     if (message.uart !== undefined) arrive(message.uart, Buffer.from(message.hex, 'hex'));
@@ -112,15 +115,18 @@ export function bench(mp, options, say) {
 
   function level(of) {
     const contact = follows.get(of);
-    if (!contact) return driven[of] ?? outside[of] ?? 0;
-    const value = driven[contact.slot] ?? 0;
-    return at() - (changed[contact.slot] ?? 0) >= contact.ms ? value : 1 - value;
+    if (!contact) return driven[of] ?? outside[of] ?? pulled[of] ?? 0;
+    const coil = driven[contact.slot] ?? 0;
+    const arrived = at() - (changed[contact.slot] ?? -Infinity) >= contact.ms;
+    return (arrived ? coil : 1 - coil) ^ (contact.inverted ?? 0);
   }
 
   if (options.world) apply(options.world);
   return {
-    boot: () => boot,
     cause: () => cause,
+    chance: (address, length) => {
+      getRandomValues(mp._module.HEAPU8.subarray(address, address + length));
+    },
     ticks,
     sleep,
     reset: stop,
@@ -132,11 +138,16 @@ export function bench(mp, options, say) {
       say({ pin: [...pins.keys()][of], value, at: at() });
     },
     level: (of) => (listen(), level(of)),
-    pulses: (of) => {
-      const train = pulses.get(of);
-      return train ? Math.floor(((at() - train.from) * train.hz) / 1000) & TICKS : 0;
+    pull: (of, value) => {
+      pulled[of] = value;
     },
-    analog: (name) => (listen(), analog.get(name) ?? 0),
+    // The lowest bits of a converter are never still. -1: it does not get ready any more.
+    analog: (name) => {
+      listen();
+      if (hangs) return -1;
+      noise = (noise + 1) & 7;
+      return analog.has(name) ? Math.min(analog.get(name) + noise, 65535) : 0;
+    },
     watch: (ms) => {
       fed = at();
       Atomics.store(shared, WATCHDOG_MS, ms);

@@ -15,14 +15,14 @@ class Board {
     this.name = name;
     this.options = options;
     this.high = new Map();
-    this.resets = 0;
+    this.world = { pins: {}, analog: {}, follows: {}, ...options.world }; // what lasts over a reset of the board
     this.start(options.cause);
   }
 
   start(cause) {
     this.shared = new Int32Array(new SharedArrayBuffer(4 * SLOTS));
     this.fed = { count: 0, at: performance.now() };
-    const workerData = { ...this.options, cause, boot: this.resets, heapsize: HEAP_BYTES, shared: this.shared };
+    const workerData = { ...this.options, cause, world: this.world, heapsize: HEAP_BYTES, shared: this.shared };
     const worker = new Worker(new URL('./worker.mjs', import.meta.url), { workerData });
     worker.on('message', (message) => this.hear(message));
     worker.on('error', (error) => this.tell({ died: String(error) }));
@@ -50,7 +50,6 @@ class Board {
   // Ends the program wherever it is; its outputs fall; it starts again.
   async reset(cause, at) {
     await this.cut(at);
-    this.resets += 1;
     this.tell({ reset: cause, at });
     this.start(cause);
   }
@@ -64,6 +63,7 @@ class Board {
   }
 
   send(message) {
+    for (const part of ['pins', 'analog', 'follows']) Object.assign(this.world[part], message[part]);
     this.worker.postMessage(message);
     Atomics.add(this.shared, WAKE, 1);
     Atomics.notify(this.shared, WAKE);

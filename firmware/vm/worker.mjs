@@ -37,7 +37,7 @@ const mp = await loadMicroPython({
 mp.registerJsModule('_bench', bench(mp, workerData, say));
 const own = fs.readdirSync(FAKE).map((name) => path.join(FAKE, name));
 for (const name of [...own, ...files]) load(mp, name);
-mp.runPython(`import sys\nsys.path[:0] = ${JSON.stringify([FAKE, ...folders])}`);
+mp.runPython(`import sys\nsys.path[:0] = ${JSON.stringify([FAKE, ...folders])}\nimport missing`);
 try {
   await mp.runPythonAsync(program);
   say({ ended: true });

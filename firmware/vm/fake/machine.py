@@ -74,6 +74,8 @@ class Pin:
         """See MicroPython. An output that is given no value drives 0."""
         if mode != -1:
             self._mode = mode
+        if pull in (self.PULL_UP, self.PULL_DOWN):
+            _bench.pull(self._slot, 1 if pull == self.PULL_UP else 0)
         if self._mode != self.IN:
             _bench.drive(self._slot, 1 if value else 0)
 
@@ -105,30 +107,17 @@ class Pin:
 class ADC:
     """An analog input of 16 bits; the bench applies a code to the pin's name."""
 
+    ATTN_11DB = 3
+
     def __init__(self, pin, **settings):
         self._name = pin.name if isinstance(pin, Pin) else str(pin)
 
     def read_u16(self):
-        """0..65535."""
-        return _bench.analog(self._name)
-
-    def read_uv(self):
-        """Microvolts, of 3.3 V."""
-        return _bench.analog(self._name) * 3300 // 65535 * 1000
-
-
-class Counter:
-    """Rising edges of a pin since `init`; the bench applies a frequency."""
-
-    def __init__(self, number, src=None, **settings):
-        self._slot = _bench.pin(src.name if isinstance(src, Pin) else str(number))
-
-    def init(self, *positional, **settings):
-        """See MicroPython."""
-
-    def value(self, number=None):
-        """How many."""
-        return _bench.pulses(self._slot)
+        """0..65535; a converter that does not get ready is waited for, as ports do it."""
+        code = _bench.analog(self._name)
+        while code < 0:
+            pass
+        return code
 
 
 class UART:
@@ -218,6 +207,10 @@ class CAN:
         frame[1] = view
         frame[2] = self.FLAG_EXT_ID
         return frame
+
+    def waiting(self):
+        """Whether `recv` would give a frame; pyb.CAN asks."""
+        return self._hears and _bench.can_waiting() > 0
 
     def state(self):
         """One of STATE_..."""
