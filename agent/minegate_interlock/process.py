@@ -20,6 +20,7 @@ from pathlib import Path
 from minegate_interlock import lines, sockets
 from minegate_interlock.engine import Engine
 from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, pack
+from minegate_interlock.node_key import use_keys
 from minegate_interlock.readers import Readers
 from minegate_interlock.rules import Output, Rules
 from minegate_interlock.serial_line import LineLost, SerialLine
@@ -46,6 +47,7 @@ class Process:
         self._rules_file = rules_file
         self._disk_hash = rules.hash
         self._engine = Engine(rules, int.from_bytes(os.urandom(4), "little") or 1, _now_ms())
+        use_keys(self._engine.outputs.values(), rules_file.parent)
         self._selector = selectors.DefaultSelector()
         self._points: socket.socket | None = None
         self._readers = Readers(self._engine, self._selector, _now_ms)
