@@ -16,6 +16,7 @@ from minegate_sim.bus.can_bus import CanTap, Heard
 from minegate_sim.far_end import NEVER, Gone
 
 COMMAND_BYTES_MAX = 256
+HELD_MAX = 1024
 BEFORE_FRAMES_MS = 50.0  # clients take the answer to rawmode for a packet of its own
 ERROR_FLAG = 0x20000000
 _COMMAND = re.compile(rb"<\s*([^<>]*?)\s*>")
@@ -31,7 +32,8 @@ class Socketcand:
         self._heard = bytearray()
         self._out = bytearray(b"< hi >")
         self._tap: CanTap | None = None
-        self._raw_from_ms = NEVER
+        self._raw_ms = NEVER
+        self._held: list[Heard] = []  # heard between the answer to rawmode and the first packet of frames
         self._rouse: Callable[[], None] | None = None
 
     @property
@@ -49,25 +51,29 @@ class Socketcand:
         """See FarEnd. Raises Gone after what the daemon hangs up on."""
         self._heard += data
         while (found := _COMMAND.search(self._heard)) is not None:
+            words = found[1].decode("ascii", "replace").split()  # before the buffer moves on
             del self._heard[: found.end()]
-            self._do(found[1].decode("ascii", "replace").split(), now_ms)
+            self._do(words, now_ms)
         if len(self._heard) > COMMAND_BYTES_MAX:
             raise Gone(bytes(self._out) + b"< error command without end >")
 
     def run(self, now_ms: float) -> bytes:
         """See FarEnd."""
         heard = self._tap.fetch(now_ms) if self._tap is not None else []
+        self._held += [one for one in heard if one.at_ms >= self._raw_ms][: HELD_MAX - len(self._held)]
         out = bytes(self._out)
         self._out.clear()
-        if now_ms < self._raw_from_ms:
-            return out  # what the bus says before raw mode is nobody's
-        return out + b"".join(map(_text, heard))
+        if now_ms >= self._raw_ms + BEFORE_FRAMES_MS:
+            out += b"".join(map(_text, self._held))
+            self._held.clear()
+        return out
 
     def due_ms(self) -> float:
         """See FarEnd."""
         if self._out:
             return -NEVER
-        return self._tap.due_ms() if self._tap is not None else NEVER
+        held_ms = self._raw_ms + BEFORE_FRAMES_MS if self._held else NEVER
+        return min(held_ms, self._tap.due_ms()) if self._tap is not None else NEVER
 
     def _do(self, words: list[str], now_ms: float) -> None:
         match words:
@@ -80,7 +86,7 @@ class Socketcand:
             case ["open", name]:
                 raise Gone(bytes(self._out) + f"< error could not open bus {name} >".encode())
             case ["rawmode"] if self._tap is not None:
-                self._raw_from_ms = now_ms + BEFORE_FRAMES_MS
+                self._raw_ms = now_ms
                 self._out += b"< ok >"
             case ["send", identifier, length, *data] if self._tap is not None:
                 self._send(self._tap, identifier, length, data, now_ms)
