@@ -67,15 +67,18 @@ class Bench:
 
 
 class Told:
-    """What a board has told, in order; `await_` waits for more."""
+    """What a board has told, in order; `await_` waits for more, `listeners` get each in the bench's thread."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
+        self.listeners: list[Callable[[Message], None]] = []
         self.changed = threading.Condition()
 
     def hear(self, message: Message) -> None:
         with self.changed:
             self.messages.append(message)
+            for listener in self.listeners:
+                listener(message)
             self.changed.notify_all()
 
     def await_(self, wanted: Callable[[Message], bool], first: int = 0, deadline_s: float = DEADLINE_S) -> int:
