@@ -36,8 +36,8 @@ class RelayBoard:
         self._can = None if port is None else CanLink(identity.NODE, port)
         self._last_ms = -1
 
-    def cycle(self, now_ms: int) -> None:
-        """Once per turn of the plain loop; `now_ms` are 30-bit ticks."""
+    def cycle(self, now_ms) -> None:
+        """Once per turn of the plain loop; `now_ms` is what `ticks_ms` says, a type of its own in the stubs."""
         cycle_ms = 0 if self._last_ms < 0 else (now_ms - self._last_ms) & _TICKS_MASK
         self._last_ms = now_ms
         node = self.node

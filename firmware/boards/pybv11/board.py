@@ -81,7 +81,9 @@ def sensor_inputs():
     from minegate_node.channel import Channel, Span
 
     # 4 and 20 mA as `read_u16()`; 200.0 and 1000.0 Hz
-    loop = Channel(Span(4000 * 65535 // FULL_SCALE_UA, 20000 * 65535 // FULL_SCALE_UA, 0, 400), margin_raw=600)
+    loop = Channel(
+        Span(4 * (4000 * 16383 // FULL_SCALE_UA), 4 * (20000 * 16383 // FULL_SCALE_UA), 0, 400), margin_raw=600
+    )
     line = Channel(Span(2000, 10000, 0, 400), samples=4, margin_raw=100)
     edges = FrequencyInput(ticks_us)
     Pin("X1", Pin.IN, Pin.PULL_DOWN).irq(handler=edges.edge, trigger=Pin.IRQ_RISING, hard=True)
