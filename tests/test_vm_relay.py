@@ -13,6 +13,7 @@ from vm_pythons import SmallPython
 from vm_tapes import LEASE_MS, TICKS, Event, Gateway, boot, feed, hostile, life, rare
 
 DAY_MS = 86_400_000
+CLOSED_MIN = 200  # of 2000 lines of a tape: a node that is always open would agree on every Python
 
 
 def _kept(path: Path, events: list[Event]) -> Path:
@@ -44,7 +45,7 @@ def test_a_node_lives_the_same_life_on_every_python(python: SmallPython, tmp_pat
     events = [event for part in range(8) for event in life(8 * seed + part, events=250)]
     told = _run(python, "main", _kept(tmp_path / "tape.json", events)).splitlines()
     assert told == list(tape.play(events))
-    assert sum(line.startswith("1") for line in told) > 100  # it was closed often enough to matter
+    assert sum(line.startswith("1") for line in told) > CLOSED_MIN
 
 
 def test_what_happens_seldom_ends_alike_on_every_python(python: SmallPython, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from tape import Life
+
 from minegate_node.lease import LEASE_MAX_MS
 from minegate_wire import messages
 from minegate_wire.can_frames import segment, segments
@@ -116,18 +118,28 @@ def _forged(chance: random.Random, gateway: Gateway, kept: list[bytes], sealed: 
 
 
 def life(seed: int, events: int) -> list[Event]:
-    """Anything that may happen to a node, much of it good: it is closed for a large part of its life."""
+    """Anything that may happen to a node. Its contact follows its coil, but now and then is stuck for a few steps: a
+    contact that chance alone moved would keep it tripped, and the tape would show little else. What the coil does is
+    CPython's answer.
+    """
     chance = random.Random(seed)
     sealed, signal = chance.random() < 0.5, chance.choice(["", "loop", "hertz", "volts"])
-    gateway, now_ms, closed = Gateway(sealed, chance.choice([0, 65400])), chance.choice([0, TICKS - 30_000]), 0
+    gateway, now_ms = Gateway(sealed, chance.choice([0, 65400])), chance.choice([0, TICKS - 30_000])
     tape = [boot(sealed, signal, chance.choice([0, 1, 2, 3, 5]))]
+    here = Life(*tape[0][1:])
+    stuck = 0  # steps for which the contact stays as it is not told
     while len(tape) < events:
+        met: list[Event] = []
         if signal and chance.random() < 0.5:
-            tape.append(["raw", chance.choice([*_good(signal)] * 9 + [0, 65535, 30000, 9000])])
-        tape += _event(chance, gateway)
+            met.append(["raw", chance.choice([*_good(signal)] * 9 + [0, 65535, 30000, 9000])])
+        met += _event(chance, gateway)
         now_ms = (now_ms + chance.choice([1, 20, 100, 100, 150, 700 if chance.random() < 0.05 else 50])) % TICKS
-        closed = chance.choice([closed, 1 - closed]) if chance.random() < 0.1 else 1
-        tape.append(["step", now_ms, closed])
+        stuck = max(stuck - 1, 0) or chance.choice([1, 8]) * (chance.random() < 0.02)
+        met.append(["step", now_ms, int(here.coil is not (stuck > 0))])
+        for event in met:
+            here.meet(event)
+            here.told()  # takes the reply
+        tape += met
     return tape
 
 
