@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from minegate_drivers.ports import CanFrame
 from minegate_sim.bus import faults
 from minegate_sim.bus.can_bits import TAIL_BITS, length_bits, longest_bits, priority
-from minegate_sim.bus.can_bus import ERROR_ACK, ERROR_BUS_OFF, ERROR_RESTARTED, CanBus
+from minegate_sim.bus.can_bus import CanBus
 from minegate_sim.bus.can_controller import BusState, Controller
+from minegate_sim.bus.can_tap import ERROR_ACK, ERROR_BUS_OFF, ERROR_RESTARTED
 from minegate_sim.bus.faults import Fault
 from minegate_sim.far_end import NEVER
 from minegate_sim.slcan import Slcan
