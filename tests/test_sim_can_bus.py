@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minegate_drivers.ports import CanFrame
 from minegate_sim.bus import faults
-from minegate_sim.bus.can_bits import TAIL_BITS, length_bits, longest_bits, priority
+from minegate_sim.bus.can_bits import TAIL_BITS, _crc, length_bits, longest_bits, priority
 from minegate_sim.bus.can_bus import CanBus
 from minegate_sim.bus.can_controller import BusState, Controller
 from minegate_sim.bus.can_tap import ERROR_ACK, ERROR_BUS_OFF, ERROR_RESTARTED
@@ -59,6 +59,11 @@ frames = st.builds(
 def test_a_frame_is_as_long_as_its_bits_and_never_longer_than_the_worst_case(frame: CanFrame) -> None:
     plain = (54 if frame.extended else 34) + 8 * len(frame.data) + TAIL_BITS
     assert plain <= length_bits(frame) <= longest_bits(len(frame.data), frame.extended)
+
+
+def test_the_checksum_is_the_crc_15_of_the_catalogue_of_crcs() -> None:
+    bits = [byte >> place & 1 for byte in b"123456789" for place in reversed(range(8))]
+    assert _crc(bits) == 0x059E
 
 
 def test_the_length_of_a_known_frame_is_the_one_of_the_literature() -> None:

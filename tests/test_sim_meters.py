@@ -121,6 +121,11 @@ def read_frame(identifier: int, address: bytes = b"\xaa" * 6, control: int = 0x1
     return body + bytes((sum(body) & 0xFF, 0x16))
 
 
+def test_a_request_is_the_one_that_every_manual_prints() -> None:
+    assert read_frame(0x00010000) == bytes.fromhex("68 AAAAAAAAAAAA 68 11 04 33333433 AE 16")
+    assert read_frame(0, control=0x13) == bytes.fromhex("68 AAAAAAAAAAAA 68 13 00 DF 16")
+
+
 def meter() -> Dlt645Meter:
     one = Dlt645Meter("m", "000012345678")
     one.measure(100.0, 220.0, 0.8, 3600.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from pathlib import Path
 
@@ -133,10 +134,13 @@ def test_a_dead_device_is_silent_and_a_frozen_one_repeats_itself() -> None:
     section.do({"do": "fault", "device": "T1-head", "fault": "frozen", "value": True}, 0.0)
     section.do({"do": "burst", "m3": 10.0}, 0.0)
     run(section, 30.0)
-    assert section.values()["T1-ch4"] > 1.5
+    assert section.sensors["T1-ch4"].shown > 1.5
+    assert section.values()["T1-ch4"] < 1.0  # what it answers, not what it should
     assert ask(section.ends["rs485-1"], request, section.due_ms()) == before
     section.do({"do": "fault", "device": "T1-head", "fault": "dead", "value": True}, 0.0)
     assert ask(section.ends["rs485-1"], request, section.due_ms() + 500.0) == b""
+    assert math.isnan(section.values()["T1-ch4"])
+    assert json.loads(obey(section, b'{"do": "truth"}', 0.0))["values"]["T1-ch4"] is None
 
 
 def test_a_fault_of_the_bus_can_be_wished_and_healed() -> None:
@@ -292,7 +296,10 @@ def test_a_wish_that_makes_no_sense_says_why(wish: dict[str, object], said: str)
 
 def test_the_control_socket_tells_the_truth_and_survives_nonsense() -> None:
     section = permitted("heading")
-    assert json.loads(obey(section, b'{"do": "truth"}', 0.0))["truths"]["fan-run"] == 1.0
+    told = json.loads(obey(section, b'{"do": "truth"}', 0.0))
+    assert told["truths"]["fan-run"] == 1.0
+    assert told["can"]["can-1"]["states"] == {"near": "error-active", "roadheader": "error-active"}
+    assert told["collisions"] == {"rs485-1": 0, "rs485-2": 0, "relay-1": 0}
     for line in (b"[]", b"{", b"\xff", b'{"do": {}}', b"[" * 100_000):
         assert json.loads(obey(section, line, 0.0))["ok"] is False
     chance = random.Random(5)

@@ -30,7 +30,7 @@ from minegate_sim.far_end import NEVER
 from minegate_sim.slcan import CanNode
 
 FAULTS_MAX = 64
-MASTERS_MAX = 16
+MASTERS_MAX = 32
 
 F = TypeVar("F", bound=Fault)
 

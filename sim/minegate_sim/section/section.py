@@ -90,7 +90,7 @@ class Section:
 
     def values(self) -> dict[str, float]:
         """See Place."""
-        found = {name: round(sensor.shown, 4) for name, sensor in self.sensors.items()}
+        found = {name: round(sensor.shown, 4) for name, sensor in self.sensors.items()} | self.wiring.values()
         for name, robot in self.robots.items():
             found |= {f"{name}-x": robot.rail.x_m, f"{name}-battery": robot.rail.charge}
             found[f"{name}-ch4"] = robot.gases["CH4"]

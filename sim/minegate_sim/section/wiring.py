@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from math import nan
 from typing import Protocol
 
 from minegate_sim.bus.can_bus import CanBus
@@ -28,7 +29,6 @@ GAS_HEAD_COUNTS = 100.0  # per % CH4
 MODBUS_COUNTS = 100.0  # registers of a plain slave are hundredths
 VOLTAGE_V, POWER_FACTOR = 660.0, 0.85
 METER_RATIO = 10.0  # of its current transformers: the display ends at 79.9999 kW
-NEVER_HAPPENED: tuple[str, ...] = ()
 
 
 class Named(Protocol):
@@ -56,6 +56,7 @@ class Wiring:
         self.devices: dict[str, Named] = {}
         self.relays: dict[str, RelayBoard] = {}
         self._shows: list[Callable[[float, float], None]] = []
+        self._values: list[Callable[[], dict[str, float]]] = []
         self._plan, self._ground, self._sensors = plan, ground, sensors
         self._seed, self._now_ms = seed, now_ms
         self._points = {sensor.point: sensor for sensor in plan.sensor}
@@ -67,6 +68,13 @@ class Wiring:
         """Hand every device what its sensors show now."""
         for show in self._shows:
             show(dt_s, now_ms)
+
+    def values(self) -> dict[str, float]:
+        """What the devices would answer now, by point; NaN if they would not. The first device with a point counts."""
+        found: dict[str, float] = {}
+        for values in reversed(self._values):
+            found |= values()
+        return found
 
     def answers(self) -> dict[str, int]:
         """Per device: answers given or frames sent."""
@@ -129,6 +137,7 @@ class Wiring:
                 head.registers[:] = [round(sensor.shown * GAS_HEAD_COUNTS), MEASURING | over]
 
         self._shows.append(show)
+        self._values.append(lambda: _answered(head, plan.sensors, head.registers, [GAS_HEAD_COUNTS]))
         return head
 
     def _modbus(self, plan: DevicePlan, port: PortPlan) -> ModbusSlave:
@@ -140,16 +149,21 @@ class Wiring:
                 slave.registers[:] = [min(0xFFFF, max(0, round(value))) for value in values]
 
         self._shows.append(show)
+        counts = [MODBUS_COUNTS] * len(plan.sensors)
+        self._values.append(lambda: _answered(slave, plan.sensors, slave.registers, counts))
         return slave
 
     def _node(self, plan: DevicePlan) -> SensorBoard:
         board = SensorBoard(plan.name, plan.address, [0] * len(plan.sensors), self._nonce.randrange(1, 65536))
 
+        counts = [counts_per_unit(self._points[point]) for point in plan.sensors]
+
         def show(dt_s: float, now_ms: float) -> None:
-            points = [self._points[point] for point in plan.sensors]
-            board.measure([round(self._sensors[p.point].shown * counts_per_unit(p)) for p in points], now_ms)
+            shown = [self._sensors[point].shown for point in plan.sensors]
+            board.measure([round(value * per) for value, per in zip(shown, counts, strict=True)], now_ms)
 
         self._shows.append(show)
+        self._values.append(lambda: _answered(board, plan.sensors, board.values, counts))
         return board
 
     def _meter(self, plan: DevicePlan) -> Dlt645Meter:
@@ -185,6 +199,12 @@ class Wiring:
             "hours": 1210.0 + machine.run_s / 3600.0,
             "battery_v": 24.0,
         }
+
+
+def _answered(device: Named, points: Sequence[str], raw: Sequence[int], counts: Sequence[float]) -> dict[str, float]:
+    if device.faults.dead:
+        return dict.fromkeys(points, nan)
+    return {point: value / per for point, value, per in zip(points, raw, counts, strict=False)}
 
 
 class _Surroundings:

@@ -217,14 +217,23 @@ def _watch(section: Section, wish: Wish, now_ms: float) -> Wish:
 
 def _truth(section: Section, wish: Wish, now_ms: float) -> Wish:
     air = section.ground.air
+    wiring = section.wiring
     return {
         "ms": round(now_ms),
         "answers": section.answers(),
-        "values": section.values(),
+        "values": {point: value if isfinite(value) else None for point, value in section.values().items()},
         "truths": section.truths(),
         "contacts": section.contacts(),
+        "collisions": {port: line.collisions for port, line in wiring.lines.items()},
+        "lost_bytes": {port: line.lost_bytes for port, line in wiring.lines.items()},
+        "can": {port: _can(can, now_ms) for port, can in wiring.cans.items()},
         "balance_m3": air.balance("ch4") if air is not None else 0.0,
     }
+
+
+def _can(can: CanBus, now_ms: float) -> Wish:
+    states = {name: controller.state.value for name, controller in can.controllers.items()}
+    return {"load": round(can.load(now_ms), 4), "errors": can.errors, "states": states}
 
 
 _WISHES: dict[str, Callable[[Section, Wish, float], Wish]] = {
