@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
-from minegate_interlock.lines import Verb
-from minegate_interlock.rules import Limit
-from minegate_sim.edit import set_value
-from minegate_sim.mine import Mine
-from minegate_sim.mishaps import KINDS, Mishap, enter, heal, person
+from minegate_sim.mishaps import KINDS, Mishap
 from minegate_sim.noise import source
-from minegate_sim.places import PLACES
-from minegate_sim.promises import Promises, account, within
+from minegate_sim.run import run
+from minegate_sim.scenario import At, Scenario
 
 POWER_ON_LOCK_S = 3
 BEGIN_S, END_S = 9.0, 26.0  # mishaps begin in between; power is on by then
-SETTLE_S = 12.0  # after everything is healed: longer than any pause between attempts
-DRAIN_S = 40.0
-CLEAR_S = 30.0
-CLOSE_S = 3.0
-RESET_EVERY_S = 3.0  # somebody stands at the gateway and wants to work
 SPEED = 8.0  # of the air: a burst is blown out of the heading in seconds
 MISHAPS_MAX = 4
+SHRINKS_MAX = 60
 
 
-class Outcome(NamedTuple):
-    """`breaches`: (milliseconds, text) of every promise that was broken, in order."""
+class Explored(NamedTuple):
+    """`breaches`: (milliseconds, text) of every promise that was broken, in order. `digest` is of the whole record."""
 
-    seed: int
-    plan: tuple[Mishap, ...]
+    scenario: Scenario
     breaches: tuple[tuple[float, str], ...]
     digest: str
-    virtual_s: float
 
 
-def plan_of(seed: int) -> tuple[Mishap, ...]:
+def scenario_of(seed: int) -> Scenario:
     """One to MISHAPS_MAX mishaps; half of the time two of them begin together, because pairs are what nobody tests."""
     chance = source(seed, "plan")
     names = sorted(set(KINDS) - {"reset"})
@@ -49,26 +37,24 @@ def plan_of(seed: int) -> tuple[Mishap, ...]:
         target = chance.choice(kind.targets) if kind.targets else ""
         lasts_s = round(chance.uniform(*kind.lasts_s), 3)
         plan.append(Mishap(round(t, 3), what, target, round(chance.uniform(*kind.values), 3), lasts_s))
-    return tuple(sorted(plan))
+    return _scenario(seed, tuple(sorted(plan)))
 
 
-def explore(seed: int, plan: tuple[Mishap, ...] | None = None) -> Outcome:
-    """Run one plan; the seed's own if none is given."""
-    plan = plan_of(seed) if plan is None else plan
-    with tempfile.TemporaryDirectory(prefix="mg") as folder:
-        with Mine(PLACES["heading"](seed, SPEED), seed, Path(folder), edit=_quick) as mine:
-            _play(mine, plan)
-        return Outcome(seed, plan, tuple(mine.breaches), mine.record.digest(), mine.now_ms / 1000.0)
+def explore(scenario: Scenario) -> Explored:
+    """Run it against the promises."""
+    outcome = run(scenario)
+    return Explored(scenario, outcome.breaches, outcome.record.digest())
 
 
-def shrink(seed: int, plan: tuple[Mishap, ...], tries_max: int = 60) -> tuple[Mishap, ...]:
-    """A smaller plan that still breaks a promise: mishaps left out, then shorter and rounder ones."""
+def shrink(scenario: Scenario) -> Scenario:
+    """A smaller scenario that still breaks a promise: mishaps left out, then rounder and shorter ones."""
     tries = 0
+    plan = scenario.plan
 
     def fails(candidate: tuple[Mishap, ...]) -> bool:
         nonlocal tries
         tries += 1
-        return tries <= tries_max and bool(explore(seed, candidate).breaches)
+        return tries <= SHRINKS_MAX and bool(explore(_scenario(scenario.seed, candidate)).breaches)
 
     plan = _without(plan, fails)
     for index in range(len(plan)):
@@ -78,7 +64,21 @@ def shrink(seed: int, plan: tuple[Mishap, ...], tries_max: int = 60) -> tuple[Mi
                 if not fails(candidate):
                     break
                 plan = candidate
-    return plan
+    return _scenario(scenario.seed, plan)
+
+
+def _scenario(seed: int, plan: tuple[Mishap, ...]) -> Scenario:
+    return Scenario(
+        place="heading",
+        title=f"Explored, seed {seed}",
+        seed=seed,
+        lasts_s=max([END_S, *(mishap.t + mishap.for_s for mishap in plan)]),
+        speed=SPEED,
+        attended=True,
+        heals=True,
+        rules={"power_on_lock_s": POWER_ON_LOCK_S},
+        at=[At(t=m.t, what=m.what, target=m.target, value=m.value, for_s=m.for_s) for m in plan],
+    )
 
 
 def _without(plan: tuple[Mishap, ...], fails: Callable[[tuple[Mishap, ...]], bool]) -> tuple[Mishap, ...]:
@@ -99,71 +99,3 @@ def _rounder(mishap: Mishap) -> Mishap:
 
 def _shorter(mishap: Mishap) -> Mishap:
     return mishap._replace(for_s=round(mishap.for_s / 2, 2)) if mishap.for_s > 0.2 else mishap
-
-
-def _quick(name: str, text: str) -> str:
-    if name != "rules.toml":
-        return text
-    return set_value(text, "timing", "power_on_lock_s", POWER_ON_LOCK_S)
-
-
-def _play(mine: Mine, plan: tuple[Mishap, ...]) -> None:
-    Promises(mine)  # lives in the mine's listeners
-    for mishap in plan:
-        enter(mine, mishap)
-    _stand_by(mine, 1000.0 * (END_S + 10.0))
-    mine.run_until(1000.0 * max([END_S, *(mishap.t + mishap.for_s for mishap in plan)]))
-    heal(mine, plan)
-    mine.gateway.power_on()
-    mine.run_for(1000.0 * SETTLE_S)
-    _recovers(mine)
-    _drains(mine)
-
-
-def _stand_by(mine: Mine, until_ms: float) -> None:
-    """Whenever the contact is open, a person tries to reset."""
-
-    def look() -> None:
-        if not all(mine.place.contacts().values()):
-            person(mine, Verb.RESET, "")
-        if mine.now_ms < until_ms:
-            mine.timeline.after(1000.0 * RESET_EVERY_S, look)
-
-    mine.timeline.at(1000.0 * (POWER_ON_LOCK_S + 4.5), look)
-
-
-def _recovers(mine: Mine) -> None:
-    """When everything is well again, a person gets power back."""
-    until_ms = mine.now_ms + 1000.0 * CLEAR_S
-    while not _clear(mine) and mine.now_ms < until_ms:
-        mine.run_for(1000.0)
-    if not _clear(mine):
-        return  # the gas itself is not gone yet
-    mine.run_for(2000.0)
-    if not all(mine.place.contacts().values()):
-        person(mine, Verb.RESET, "")
-        mine.run_for(1000.0 * CLOSE_S)
-        if not all(mine.place.contacts().values()):
-            mine.breach(f"recover: everything is well, and a person gets no power: {mine.gateway.answers[-1][1]}")
-
-
-def _clear(mine: Mine) -> bool:
-    values = mine.place.values()
-    return all(
-        within(limit, values[limit.point]) and _restored(limit, values[limit.point]) for limit in mine.rules.limits
-    )
-
-
-def _restored(limit: Limit, value: float) -> bool:
-    return value < limit.restore if limit.direction == "rising" else value > limit.restore
-
-
-def _drains(mine: Mine) -> None:
-    """When everything is well again, everything arrives."""
-    mine.gateway.kill("field")  # what its boot has produced stands still from now on
-    until_ms = mine.now_ms + 1000.0 * DRAIN_S
-    mine.run_for(3000.0)
-    while (wrong := account(mine)) and mine.now_ms < until_ms:
-        mine.run_for(2000.0)
-    for text in wrong:
-        mine.breach(text)

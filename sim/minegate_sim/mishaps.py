@@ -176,6 +176,8 @@ KINDS: dict[str, Kind] = {
                  values=(20, 1500), lasts_s=(0.5, 8.0)),
     "garble": Kind("a share `value` of the answers is wrong", *_device("garble", lambda m: m.value, 0.0), NODES,
                    values=(0.1, 1.0), lasts_s=(0.5, 8.0)),
+    "frozen": Kind("a device answers on with its last value", *_device("frozen", lambda _: True, False), HEADS,
+                   lasts_s=(0.5, 8.0)),
     "stuck_open": Kind("the contact does not close", *_device("stuck_open", lambda _: True, False), ("relay",),
                        lasts_s=(0.5, 8.0)),
     "fan_stop": Kind("the local fan stops", *_wish(lambda _: {"do": "fan", "run": False}, {"do": "fan", "run": True}),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from minegate_sim.aftermath import attend, look_back
 from minegate_sim.edit import set_value
 from minegate_sim.expect import Judged, Seen, judged
 from minegate_sim.mine import Mine
@@ -54,13 +55,17 @@ def run(scenario: Scenario, *, progress: Callable[[float], None] = lambda _: Non
         with mine:
             for mishap in scenario.plan:
                 enter(mine, mishap)
+            if scenario.attended:
+                attend(mine, 1000.0 * scenario.lasts_s + 10_000.0)
             end_ms = 1000.0 * scenario.lasts_s
             while mine.now_ms < end_ms:
                 mine.run_until(min(mine.now_ms + PIECE_MS, end_ms))
                 progress(mine.now_ms / end_ms)
+            if scenario.heals:
+                look_back(mine, scenario.plan)
             seen = watcher.seen()
         verdicts = tuple(judged(expect, seen) for expect in scenario.expect)
-        return Outcome(scenario, verdicts, tuple(mine.breaches), seen, mine.record, scenario.lasts_s)
+        return Outcome(scenario, verdicts, tuple(mine.breaches), seen, mine.record, mine.now_ms / 1000.0)
 
 
 class _Watcher:

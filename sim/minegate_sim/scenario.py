@@ -60,6 +60,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     seed: Annotated[int, Meta(ge=0)] = 1
     lasts_s: Annotated[float, Meta(gt=0, le=LASTS_S_MAX)]
     speed: Annotated[float, Meta(gt=0, le=100)] = 1.0
+    attended: bool = False
+    heals: bool = False
     rules: dict[str, int] = {}
     at: list[At] = []
     expect: list[Expect] = []
@@ -93,6 +95,7 @@ def text_of(scenario: Scenario, why: str) -> str:
     lines = [f"# {line}" for line in why.splitlines()]
     lines += [f"place = {_quoted(scenario.place)}", f"title = {_quoted(scenario.title)}", f"seed = {scenario.seed}"]
     lines += [f"lasts_s = {scenario.lasts_s}", f"speed = {scenario.speed}"]
+    lines += [f"attended = {str(scenario.attended).lower()}", f"heals = {str(scenario.heals).lower()}"]
     if scenario.rules:
         lines += ["", "[rules]", *(f"{key} = {value}" for key, value in scenario.rules.items())]
     for at in scenario.at:

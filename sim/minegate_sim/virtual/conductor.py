@@ -9,7 +9,7 @@ from __future__ import annotations
 import select
 from typing import Protocol
 
-from minegate_sim.virtual.timeline import Timeline
+from minegate_sim.virtual.timeline import NEVER, Timeline
 
 TURNS_MAX = 100_000  # of one moment: programs that keep waking each other without any time passing
 
@@ -64,7 +64,7 @@ class Conductor:
         while True:
             self._settle()
             due_ms = min(
-                timeline.due_ms(), min((p.due_ms() for p in self._programs.values() if not p.stalled), default=ms)
+                timeline.due_ms(), min((p.due_ms() for p in self._programs.values() if not p.stalled), default=NEVER)
             )
             if due_ms > ms:
                 timeline.now_ms = max(timeline.now_ms, ms)
