@@ -267,3 +267,15 @@ def test_an_slcan_adapter_sits_on_the_bus_like_any_station() -> None:
     assert out.startswith(b"\rz\r")
     assert out.count(b"t100101\r") == 3
     assert ids(of, 25.0, "other").count(0x123) == 1
+
+
+def test_a_passive_station_waits_eight_bits_longer_so_that_others_get_in_between() -> None:
+    def order(tec: int) -> list[int]:
+        of = bus(Sender("a", CanFrame(0x100, b""), NEVER), Sender("b", CanFrame(0x200, b""), NEVER, first_ms=0.1))
+        of.controllers["a"].tec = tec
+        of.controllers["a"].queue(CanFrame(0x101, b""), 0.0)
+        of.controllers["a"].queue(CanFrame(0x102, b""), 0.0)
+        return ids(of, 100.0)
+
+    assert order(tec=0) == [0x101, 0x102, 0x100, 0x200]  # in the order of its queue, which is full of lower numbers
+    assert order(tec=200) == [0x101, 0x200, 0x102, 0x100]

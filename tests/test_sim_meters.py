@@ -235,3 +235,11 @@ def test_a_slot_never_overflows(value: float, size: int) -> None:
     packed = Slot(0, size, 0.125, -40.0).pack(value)
     assert len(packed) == size
     assert (packed == b"\xff" * size) == (value != value)
+
+
+def test_a_meter_shows_a_negative_value_by_its_top_bit_and_an_overflow_by_its_end() -> None:
+    one = meter()
+    one.values[0x02030000] = -1.5
+    assert say(one, read_frame(0x02030000))[-5:-2] == bytes(byte + 0x33 & 0xFF for byte in bytes.fromhex("00 50 81"))
+    one.values[0x02010100] = 1e9
+    assert say(one, read_frame(0x02010100))[-4:-2] == bytes(byte + 0x33 & 0xFF for byte in bytes.fromhex("99 99"))

@@ -72,20 +72,6 @@ def test_a_section_left_alone_stays_within_its_limits_and_closes_its_books(name:
         assert all(speed < 4.0 for speed in speeds.values()), speeds  # of a face and a heading: 0.25-4 m/s
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_same_seed_gives_the_same_section_and_another_one_does_not(name: str) -> None:
-    def told(seed: int) -> str:
-        section = permitted(name, seed)
-        found = []
-        for _ in range(30):
-            run(section, 1.0)
-            found.append([section.values(), [list(truth) for truth in section.take_truths()]])
-        return json.dumps(found)
-
-    assert told(3) == told(3)
-    assert told(3) != told(4)
-
-
 def test_what_was_missed_for_long_is_not_run_after() -> None:
     section = Section(load("slope"), 1)
     section.step(3_600_000.0)
@@ -309,3 +295,18 @@ def test_the_control_socket_tells_the_truth_and_survives_nonsense() -> None:
         wish = {"do": chance.choice(list(_WISHES)), **keys}
         assert "ok" in json.loads(obey(section, json.dumps(wish).encode(), 0.0))
     run(section, 5.0)
+
+
+def test_a_machine_without_power_gives_off_nothing_and_methane_takes_the_place_of_oxygen() -> None:
+    working, idle = permitted("heading"), Section(load("heading"), 1, speed=4.0)
+    for section in (working, idle):
+        run(section, 55.0)
+    assert working.ground.machines["roadheader-1"].cutting
+    assert working.ground.at("dust", "heading", 118.0) > 1.0
+    assert idle.ground.at("dust", "heading", 118.0) == 0.0
+    assert working.truths()["T1-ch4"] > idle.truths()["T1-ch4"] + 0.05
+    working.do({"do": "burst", "m3": 30.0, "s": 1.0}, working.due_ms())
+    run(working, 4.0)
+    ch4 = working.ground.at("ch4", "heading", 119.0)
+    assert ch4 > 10.0
+    assert working.ground.at("o2", "heading", 119.0) == pytest.approx(20.95 * (1.0 - ch4 / 100.0))

@@ -264,3 +264,11 @@ def test_a_sensor_lags_drifts_freezes_is_poisoned_and_calibrated() -> None:
     for name, value in (("frozen", 1), ("drift_per_day", math.nan), ("offset", 1e9), ("asleep", True)):
         with pytest.raises(ValueError, match=name):
             one.set(name, value)
+
+
+def test_a_smouldering_fire_gives_more_carbon_monoxide_for_its_heat_than_a_flaming_one() -> None:
+    def co_per_heat(age_s: float) -> float:
+        given = {source.substance: source.per_s for source in Fire("x", 1.0, smoulder_s=100.0, age_s=age_s).gives()}
+        return given["co"] / given["heat"]
+
+    assert co_per_heat(50.0) > 2.0 * co_per_heat(200.0) > 0.0

@@ -81,6 +81,7 @@ def check(section: Section) -> None:
 def test_a_section_lives_through_whatever_happens_and_the_same_again(name: str) -> None:
     _, told = live(name, 1, wishes=20, between_s=2.0)
     assert live(name, 1, wishes=20, between_s=2.0)[1] == told
+    assert live(name, 2, wishes=1, between_s=2.0)[1] != live(name, 1, wishes=1, between_s=2.0)[1]
 
 
 @pytest.mark.long
