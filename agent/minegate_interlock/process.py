@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import selectors
 import signal
 import socket
@@ -68,7 +69,7 @@ class Process:
         log.info("ready, rules %s", self._rules.hash[:8].hex())
         while not self._stopping:
             self.turn(self.selector.select(max(0, self.next_ms - self._now_ms()) / 1000))
-        self._open_all()
+        self.open_all()
 
     def turn(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
         """One turn of the loop: what `selector` found ready, and what is due."""
@@ -93,7 +94,7 @@ class Process:
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
-    def _open_all(self) -> None:
+    def open_all(self) -> None:
         """Leaving: what is permitted ends now, not when the lease does."""
         now_ms = self._now_ms()
         for output in self._rules.outputs:
@@ -104,6 +105,16 @@ class Process:
                     line.write(frame)
                 except LineLost as error:
                     log.warning("output %s: %s", output.name, error)
+
+    def close(self) -> None:
+        """Give every descriptor back and say nothing to anybody: what the kernel does for a process that ended."""
+        for key in list(self.selector.get_map().values()):
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+        for line in self._lines.values():
+            line.close()
+        self.selector.close()
+        os.close(self._claim)
 
     # -- readings -----------------------------------------------------------------------------------------------------
 
