@@ -8,7 +8,7 @@ import runpy
 import sys
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,6 +36,16 @@ class HostBoard:
         patch.setattr(time, "ticks_ms", lambda: self.host.world.ticks_ms(), raising=False)
         patch.setattr(time, "ticks_us", lambda: self.host.world.ticks_us(), raising=False)
         patch.setattr(asyncio, "sleep_ms", self._sleep_ms, raising=False)
+        create_task = asyncio.create_task
+
+        def create_task_told(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+            """A task that dies alone: MicroPython prints that and goes on."""
+            task = create_task(coroutine)
+            task.add_done_callback(lambda done: None if done.cancelled() else self.died.append(done.exception()))
+            return task
+
+        patch.setattr(asyncio, "create_task", create_task_told)
+        self.died: list[BaseException | None] = []
         self.world: Any = self.host.World()
         self.host.use(self.world)
         self.board: ModuleType = importlib.import_module("board")

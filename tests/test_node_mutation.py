@@ -20,16 +20,15 @@ NONCE = 7
 BOOT = 8
 
 _LEASE_EVENTS: list[Event] = [
-    *(("grant", ms, NONCE, 5) for ms in (-1, 0, 1, 600, lease.LEASE_MAX_MS, lease.LEASE_MAX_MS + 1)),
-    *(("grant", 600, NONCE, count) for count in (4, 6, 5 + 0x7FFF, 5 + 0x8000, 65535, 0)),
-    ("grant", 600, NONCE + 1, 6),
-    *(("revoke", count) for count in (4, 5, 6, 5 + 0x8000)),
-    *(("grant_sealed", ms, NONCE, 5, 1) for ms in (-1, 0, 1, 600, lease.LEASE_MAX_MS, lease.LEASE_MAX_MS + 1)),
-    *(("grant_sealed", 600, NONCE, low, high) for low, high in ((4, 1), (6, 1), (0, 0), (1, 0), (9, 0), (0, 2))),
+    *(("grant", ms, NONCE, 5) for ms in (-1, 0, 1, lease.LEASE_MAX_MS, lease.LEASE_MAX_MS + 1)),
+    *(("grant", 600, NONCE, count) for count in (6, 5 + 0x7FFF, 5 + 0x8000)), ("grant", 600, NONCE + 1, 6),
+    *(("revoke", count) for count in (5, 6)),
+    *(("grant_sealed", ms, NONCE, 5, 1) for ms in (-1, 0, 1, lease.LEASE_MAX_MS, lease.LEASE_MAX_MS + 1)),
+    *(("grant_sealed", 600, NONCE, low, high) for low, high in ((4, 1), (6, 1), (0, 0), (1, 0), (0, 2))),
     ("grant_sealed", 600, NONCE + 1, 6, 1),
-    *(("revoke_sealed", low, high) for low, high in ((4, 1), (5, 1), (6, 1), (9, 0), (0, 2), (0, 0))),
+    *(("revoke_sealed", low, high) for low, high in ((5, 1), (6, 1), (0, 2), (0, 0))),
     ("end",),
-    *(("pass_ms", ms) for ms in (-1, 0, 1, 2, 599, 600, 601)),
+    *(("pass_ms", ms) for ms in (-1, 0, 1, 599, 600)),
 ]  # fmt: skip
 _TRIP_EVENTS: list[Event] = [
     ("trip", BOOT), ("trip", 3), ("trip", 4), ("see", 4, True), ("see", 4, False), ("see", 5, True), ("see", 5, False),

@@ -116,6 +116,7 @@ def test_a_task_that_dies_starves_the_watchdog(name: str, monkeypatch: pytest.Mo
 
     heads._millisecond = without_converter  # type: ignore[method-assign]  # the converter is gone
     assert heads.run() == "watchdog"
+    assert isinstance(heads.own.died[0], KeyError)
 
 
 def test_on_a_can_bus_it_tells_its_channels_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:

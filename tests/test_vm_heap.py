@@ -16,7 +16,7 @@ def test_the_lock_is_one(python: SmallPython) -> None:
 
 def test_step_and_receive_path_of_the_relay_allocate_nothing(python: SmallPython, tmp_path: Path) -> None:
     tape = tmp_path / "tape.json"
-    events = [event for seed in range(12) for event in life(seed, events=250)]
+    events = [event for seed in range(6) for event in life(seed, events=250)]
     events += rare() + hostile(False, 300, seed=1)[0] + hostile(True, 100, seed=1)[0]
     tape.write_text(json.dumps(events), "ascii")
     told = python.run(f"import heap\nheap.main({str(tape)!r})", (PROGRAMS,), (tape,))

@@ -28,7 +28,7 @@ def test_what_is_refused_is_refused_on_every_python(python: SmallPython) -> None
 
 
 @pytest.fixture(scope="module")
-def seen(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, int]]:
+def seen(wasm_bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, int]]:
     """File and number of each line that the VM was on."""
     tape_file = tmp_path_factory.mktemp("lines") / "tape.json"
     tape_file.write_text(json.dumps(rare()), "ascii")
@@ -42,7 +42,7 @@ def program():
     refusals.main()
 lines.seen_by(program, "minegate_")
 """
-    told = WasmPython(bench).run(program, (PROGRAMS,), (VECTORS, tape_file), trace=True)
+    told = WasmPython(wasm_bench).run(program, (PROGRAMS,), (VECTORS, tape_file), trace=True)
     return {(line.split()[0], int(line.split()[1])) for line in told.splitlines() if line.startswith("/")}
 
 

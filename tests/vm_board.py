@@ -14,6 +14,7 @@ from types import TracebackType
 from minegate_wire import messages
 from minegate_wire.frame import HEAD, Receiver
 from vm_bench import DEADLINE_S, FIRMWARE, Bench, Message, Told, booting
+from vm_unix import UnixBench
 
 BOARDS = FIRMWARE / "boards"
 SPAN_PPM = 40_000
@@ -46,7 +47,12 @@ class Board:
     """One relay board. Virtual time moves by `run`; real time by itself."""
 
     def __init__(
-        self, bench: Bench, name: str = "nucleo_g474re", identity: Path | None = None, ppm: int = 5000, **more: object
+        self,
+        bench: Bench | UnixBench,
+        name: str = "nucleo_g474re",
+        identity: Path | None = None,
+        ppm: int = 5000,
+        **more: object,
     ) -> None:
         self.pins = PINS[name]
         self._bench = bench

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,10 +9,11 @@ from typing import Protocol
 
 import pytest
 
-from vm_bench import FIRMWARE, VM, Bench, Told, booting
+from vm_bench import FIRMWARE, Bench, Told, booting
+from vm_unix import UNIX, UnixBench
 
 PROGRAM_S = 300.0
-UNIX = shutil.which(os.environ.get("MICROPYTHON", "micropython"))
+TAPE_HEAP = "heapsize=64m"  # a tape of a life is in memory whole
 PYTHONS = ("wasm", "unix") if UNIX else ("wasm",)
 
 
@@ -53,9 +52,9 @@ class UnixPython:
         """See SmallPython; `files` are where they are, and there is no trace."""
         assert UNIX is not None
         assert not trace
-        path = [str(VM / "unix"), str(VM / "fake"), str(FIRMWARE), *map(str, folders)]
+        path = [str(FIRMWARE), *map(str, folders)]
         text = f"import sys\nsys.path[:0] = {path!r}\n{program}\n"
-        ended = subprocess.run([UNIX, "-c", text], capture_output=True, text=True, timeout=PROGRAM_S)
+        ended = subprocess.run([UNIX, "-X", TAPE_HEAP, "-c", text], capture_output=True, text=True, timeout=PROGRAM_S)
         assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
         return ended.stdout
 
@@ -67,7 +66,7 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(scope="session")
-def bench() -> Iterator[Bench]:
+def wasm_bench() -> Iterator[Bench]:
     """Where boards with a WebAssembly VM stand."""
     bench = Bench()
     yield bench
@@ -75,14 +74,12 @@ def bench() -> Iterator[Bench]:
 
 
 @pytest.fixture(params=PYTHONS)
+def bench(request: pytest.FixtureRequest) -> Bench | UnixBench:
+    """Where boards stand, for each MicroPython that is there."""
+    return UnixBench() if request.param == "unix" else request.getfixturevalue("wasm_bench")
+
+
+@pytest.fixture(params=PYTHONS)
 def python(request: pytest.FixtureRequest) -> SmallPython:
     """Each MicroPython that is there."""
-    if request.param == "unix":
-        return UnixPython()
-    return WasmPython(request.getfixturevalue("bench"))
-
-
-@pytest.fixture
-def wasm(bench: Bench) -> SmallPython:
-    """The one that is always there, and that can trace."""
-    return WasmPython(bench)
+    return UnixPython() if request.param == "unix" else WasmPython(request.getfixturevalue("wasm_bench"))

@@ -6,6 +6,7 @@ from minegate_wire.frame import LINE_MAX
 
 CHUNK = 8  # bytes per cycle: a UART without a transmit buffer (STM32) holds up the loop for 8.4 ms at 9600 baud
 _READ_MAX = 64
+_ECHO_READS_MAX = LINE_MAX // _READ_MAX + 1
 
 
 class Rs485:
@@ -59,6 +60,10 @@ class Rs485:
                 self._chunk[at] = self._out[self._next + at]
             self._next += self._uart.write(self._views[many]) or 0
         elif self._uart.txdone():
+            for _ in range(_ECHO_READS_MAX):  # the end of our own echo, before the line is anybody's again
+                if not self._uart.any():
+                    break
+                self._uart.readinto(self.buf)
             self._listen()
 
     def _listen(self) -> None:

@@ -70,7 +70,7 @@ export function bench(mp, options, say) {
   function advance(ms) {
     now += ms;
     while (now >= granted) {
-      say({ ran: true, at: now });
+      if (granted > 0) say({ ran: true, at: now }); // before the first grant nothing has been run
       const before = granted;
       while (granted === before) {
         Atomics.wait(shared, WAKE, heard);
