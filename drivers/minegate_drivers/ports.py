@@ -25,16 +25,23 @@ class Message(NamedTuple):
 
 
 class LinePort(Protocol):
-    """A half-duplex serial line. One owner."""
+    """A half-duplex serial line, or what stands for one. One owner, one call at a time."""
 
     def write(self, data: bytes) -> None:
         """Hand a whole request to the line. Raises PortLost."""
 
-    async def read_some(self) -> bytes:
-        """Wait for at least one byte; return all that is there. Raises PortLost. The caller sets the deadline."""
+    async def read_some(self, at_least: int = 1, within_s: float | None = None) -> bytes:
+        """Wait until `at_least` bytes are there or `within_s` seconds are over (None: for ever); return all that is
+        there, b"" if nothing came. Raises PortLost.
 
-    def discard(self) -> int:
-        """Throw away what was heard and not read; return how many bytes that was."""
+        `at_least` lets a port sleep until the whole answer is in: waking costs more than bytes.
+        """
+
+    async def pause(self, seconds: float) -> None:
+        """Wait for the silence between frames, never shorter, as exactly as the port can."""
+
+    def take(self) -> bytes:
+        """What was heard and not read, without waiting; b"" if nothing. The caller tells late from foreign."""
 
     def close(self) -> None:
         """Give the port back. Safe to call twice."""
