@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 
@@ -10,11 +11,27 @@ class PortLost(Exception):  # noqa: N818 - says what happened, as the page shows
 
 
 class CanFrame(NamedTuple):
-    """One frame as heard. `id` without flag bits."""
+    """One frame as heard. `id` without flag bits; `stamp_ns` is when it was heard (UTC, by the kernel), 0: not known."""
 
     id: int
     data: bytes
     extended: bool = False
+    fd: bool = False
+    stamp_ns: int = 0
+
+
+@dataclass(slots=True)
+class BusHealth:
+    """What a CAN bus has gone through since its port was opened. Counters only grow."""
+
+    state: str = "unknown"  # active, warning, passive, off (ISO 11898-1 fault confinement)
+    dropped: int = 0  # heard by the adapter or the kernel and lost before we read
+    malformed: int = 0  # what came through the port and is no frame
+    unsent: int = 0  # frames of ours that found no room
+    restarts: int = 0
+    tx_errors: int = 0  # the controller's own error counters, as last told
+    rx_errors: int = 0
+    errors: dict[str, int] = field(default_factory=dict)  # class of error frame -> how often
 
 
 class Message(NamedTuple):
@@ -38,7 +55,9 @@ class LinePort(Protocol):
         """
 
     async def pause(self, seconds: float) -> None:
-        """Wait for the silence between frames, never shorter, as exactly as the port can."""
+        """Return when nothing was heard for `seconds`: the silence between frames, never shorter, as exactly as the
+        port can. A port that does not know when it heard the last byte waits that long from now.
+        """
 
     def take(self) -> bytes:
         """What was heard and not read, without waiting; b"" if nothing. The caller tells late from foreign."""
@@ -49,6 +68,10 @@ class LinePort(Protocol):
 
 class CanPort(Protocol):
     """A CAN bus, listened to in batches."""
+
+    @property
+    def bus(self) -> BusHealth:
+        """What is known of the bus."""
 
     async def read_batch(self) -> list[CanFrame]:
         """Wait for at least one frame; return all that is there, oldest first. Raises PortLost."""

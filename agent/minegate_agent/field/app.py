@@ -118,6 +118,7 @@ class Field:
         if health.last_error:
             self._produce.event("port_back", port=port.name)
         health.up, health.last_error = True, ""
+        health.opened += 1
 
     def _reader(self, port: Port, health: PortHealth) -> Callable[[Callable[[], None]], Awaitable[None]]:
         devices = [device for device in self._site.devices.values() if device.port == port.name]
@@ -165,7 +166,7 @@ class Field:
             await asyncio.sleep(HEALTH_S)
             now_ms = self._world.clock.monotonic_ms()
             self._look_for_silence(now_ms)
-            self._link.health(self._report(now_ms))
+            self._link.health(self.report())
 
     def _look_for_silence(self, now_ms: int) -> None:
         """Devices that speak by themselves are missed here; polled ones by their arbiter."""
@@ -178,15 +179,18 @@ class Field:
                 health.up = False
                 self.edge(device, False)
 
-    def _report(self, now_ms: int) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
+        """What the page shows of field; about once a second."""
+        now_ms = self._world.clock.monotonic_ms()
         hold = self._produce.hold
+        devices = [device.report(now_ms) for device in self._devices.values()]
         of_port = {
             name: [self._devices[d.number] for d in self._site.devices.values() if d.port == name]
             for name in self._ports
         }
         return {
             "ports": [port.report(of_port[name], now_ms) for name, port in self._ports.items()],
-            "devices": [device.report(now_ms) for device in self._devices.values()],
+            "devices": devices,
             "hold": {"items": len(hold), "bytes": hold.bytes, "dropped": hold.dropped},
             "produced": {"boot": self._produce.boot, "number": self._tally.number},
             "interlock": {"up": self._interlock.up, "dropped": self._interlock.dropped},

@@ -70,7 +70,7 @@ class MessageReader:
 
 def _count(device: SiteDevice, health: dict[int, DeviceHealth], clock: Clock, sink: Sink) -> None:
     own = health[device.number]
-    own.answer(0.0, clock.monotonic_ms())
+    own.answer(clock.monotonic_ms())
     if not own.up:
         own.up = True
         sink.edge(device, True)
