@@ -12,6 +12,7 @@ empties the adapter every few milliseconds (measured: 58 us per frame woken, 11 
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from minegate_agent.field.can_gateway import open_gateway
 from minegate_agent.field.can_slcan import open_slcan
 from minegate_agent.field.socketcan_port import open_socketcan
 from minegate_drivers.ports import BusHealth, CanFrame, CanPort, PortLost
+
+log = logging.getLogger("field")
 
 BATCH_S = 0.005
 BATCH_FRAMES_MAX = 1000
@@ -59,7 +62,12 @@ class PythonCanPort:
 
     def close(self) -> None:
         """See CanPort."""
-        self._bus.shutdown()
+        try:
+            self._bus.shutdown()
+        except (can.CanError, OSError) as error:
+            # an adapter that was unplugged cannot be told to close its channel, and must not end field for it
+            log.info("port %s: %s", self._name, error)
+            _let_go(self._bus)
 
     def _take(self) -> list[CanFrame]:
         frames: list[CanFrame] = []
@@ -103,6 +111,13 @@ async def _open_python_can(port: Port, can_ids: tuple[tuple[int, bool], ...]) ->
     except (can.CanError, OSError, ValueError, ImportError) as error:
         raise PortLost(f"port {port.name}: {port.interface} {port.channel}: {error}") from error
     return PythonCanPort(bus, port.name)
+
+
+def _let_go(bus: can.BusABC) -> None:
+    """Give back the tty that slcan keeps open when its goodbye fails."""
+    line = getattr(bus, "serialPortOrig", None)
+    if line is not None:
+        line.close()
 
 
 def _open(port: Port, filters: list[can.typechecking.CanFilter]) -> can.BusABC:

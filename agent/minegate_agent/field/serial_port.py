@@ -123,7 +123,7 @@ class SerialPort:
                 self._end(str(error.strerror))
                 return
             if not data:
-                self._end("hung up")
+                self._end("unplugged")
                 return
             self._heard_s = self._loop.time()
             if len(self._heard) < _KEPT_BYTES_MAX:
