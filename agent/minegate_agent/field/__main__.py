@@ -11,18 +11,20 @@ from pathlib import Path
 from minegate_agent.clock import SystemClock
 from minegate_agent.config import ConfigError, Port
 from minegate_agent.field.app import run_field
-from minegate_agent.field.can_port import PythonCanPort, open_can
+from minegate_agent.field.can_port import open_can
 from minegate_agent.field.message_port import open_messages
+from minegate_agent.field.plan import admit
 from minegate_agent.field.serial_port import SerialPort, open_serial
 from minegate_agent.site import Site, load_site
 from minegate_agent.world import FieldWorld
+from minegate_drivers.ports import CanPort
 
 
 async def _run(site: Site) -> None:
     async def open_line(port: Port) -> SerialPort:
         return await open_serial(port, site.folder)
 
-    async def open_bus(port: Port, can_ids: tuple[tuple[int, bool], ...]) -> PythonCanPort:
+    async def open_bus(port: Port, can_ids: tuple[tuple[int, bool], ...]) -> CanPort:
         return await open_can(port, can_ids, site.folder)
 
     world = FieldWorld(SystemClock(), open_line, open_bus, open_messages)
@@ -40,6 +42,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
     try:
         site = load_site(Path(sys.argv[1]))
+        admit(site)
     except IndexError:
         print("usage: python -m minegate_agent.field DIR", file=sys.stderr)
         return 2

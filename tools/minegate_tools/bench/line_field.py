@@ -57,13 +57,13 @@ def site(folder: Path, wish: dict[str, Any]) -> Site:
         devices.append(SiteDevice(number, config.name, "line", Registers(number, wish["registers"]), config))
         named = Point(number=number, name=f"p{number}", device=config.name, field="r0")
         points.append(SitePoint(number, named.name, number, 0, 0, devices[-1].driver.layouts[0].fields[0], named))
-    config = Config(
+    whole = Config(
         gateway=Gateway(mine="1", id="bench"),
         port=[port],
         device=[device.config for device in devices],
         point=[point.config for point in points],
     )
-    return Site(folder, config, "0" * 16, {device.number: device for device in devices}, tuple(points))
+    return Site(folder, whole, "0" * 16, {device.number: device for device in devices}, tuple(points))
 
 
 async def _run(folder: Path, wish: dict[str, Any]) -> None:
