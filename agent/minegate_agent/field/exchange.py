@@ -19,6 +19,7 @@ BABBLE_BYTES_MAX = 2048
 _SILENCE_TRIES = 50
 _GO_ON_LISTENING = frozenset((Stray.ECHOED, Stray.LATE, Stray.FOREIGN))
 _ECHOES_FOR_SURE = 3
+_FRAME_BYTES_MIN = 4  # address, function, two of a sum: nothing shorter says anything
 
 
 class Answer(NamedTuple):
@@ -56,6 +57,11 @@ class Exchange:
         line.write(request)
         heard = await line.read_some(expected + echo, (wire_ms + wait_ms) / 1000)
         delay_ms = (time() - begun_s) * 1000 - wire_ms
+        if echo and heard.startswith(request) and len(heard) > echo:
+            heard = heard[echo:]
+            self._stray(Stray.ECHOED, echo)
+        elif echo:
+            self._echoes = 0  # it has ended
         if len(heard) == expected:
             try:
                 answer = believed(driver, driver.hear, heard)
@@ -68,7 +74,7 @@ class Exchange:
         found = await self._find(line, driver, request, heard, expected, until_s)
         self._missed = driver if found.heard is None and found.nonsense is None else None
         if found.heard is not None and own:
-            place.learns(request, len(heard) if not found.strays and len(heard) != expected else expected)
+            place.learns(request, found.answer_bytes)
         return Answer(found.heard, found.nonsense, delay_ms)
 
     async def _find(
@@ -150,7 +156,8 @@ class Exchange:
             await line.pause(self._gap_s)
             more = line.take()
             if not more:
-                self._stray(Stray.LATE if self._is_late(before) else Stray.FOREIGN, len(before))
+                spoken = Stray.FOREIGN if len(before) >= _FRAME_BYTES_MIN else Stray.NOISE
+                self._stray(Stray.LATE if self._is_late(before) else spoken, len(before))
                 return
             before = (before + more)[-BABBLE_BYTES_MAX:]
         self._stray(Stray.BABBLE, len(before))

@@ -27,11 +27,12 @@ class Stray(StrEnum):
 
 
 class Sorted(NamedTuple):
-    """The answer, if there was one; why not, if there was none; and what lay around it."""
+    """The answer, if there was one, and its length; why not, if there was none; and what lay around it."""
 
     heard: Heard | None
     nonsense: Nonsense | None
     strays: tuple[Stray, ...]
+    answer_bytes: int = 0
 
 
 FOREIGN_KINDS = frozenset(("foreign", "function"))
@@ -61,9 +62,10 @@ def sort_out(
             if begin == 0 and first is None:
                 first = nonsense
             if nonsense.kind in ANSWERS_BADLY:
-                return Sorted(None, nonsense, (*strays, *_around(rest[:begin], late)))
+                return Sorted(None, nonsense, (*strays, *_around(rest[:begin], late, understand)))
             continue
-        return Sorted(answer, None, (*strays, *_around(rest[:begin], late), *_around(rest[end:], late)))
+        around = (*_around(rest[:begin], late, understand), *_around(rest[end:], late, understand))
+        return Sorted(answer, None, (*strays, *around), end - begin)
     first = first or Nonsense("length", f"{len(rest)} bytes")
     return Sorted(None, first, (*strays, _class(rest, first, late)))
 
@@ -71,7 +73,7 @@ def sort_out(
 def _echo_or_answer(frame: bytes, understand: Callable[[bytes], Heard]) -> Sorted:
     """The answer to a write repeats the request; anything else that repeats it is an echo."""
     try:
-        return Sorted(understand(frame), None, ())
+        return Sorted(understand(frame), None, (), len(frame))
     except Nonsense as nonsense:
         return Sorted(None, nonsense, (Stray.ECHOED,))
 
@@ -98,10 +100,16 @@ def _end(heard: bytes, begin: int, missing: Callable[[bytes], int]) -> int | Non
     return end if whole else None
 
 
-def _around(piece: bytes, late: Callable[[bytes], bool]) -> tuple[Stray, ...]:
+def _around(piece: bytes, late: Callable[[bytes], bool], understand: Callable[[bytes], Heard]) -> tuple[Stray, ...]:
     if not piece:
         return ()
-    return (Stray.LATE,) if late(piece) else (Stray.NOISE,)
+    if late(piece):
+        return (Stray.LATE,)
+    try:
+        understand(piece)
+    except Nonsense as nonsense:
+        return (Stray.FOREIGN if nonsense.kind in FOREIGN_KINDS else Stray.NOISE,)
+    return (Stray.NOISE,)  # a second answer to one question
 
 
 def _class(frame: bytes, nonsense: Nonsense, late: Callable[[bytes], bool]) -> Stray:

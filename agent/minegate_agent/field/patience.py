@@ -11,7 +11,7 @@ from minegate_agent.field.histogram import Histogram
 ENOUGH_ANSWERS = 8
 TIMES_LEARNED = 2.0
 _LEARN_EVERY = 32
-_CEILING_EVERY = 8  # of the probes of a lost device one in so many waits to the ceiling: it may have become slow
+_CEILING_FIRST, _CEILING_EVERY = 8, 64  # these probes of a lost device wait to the ceiling: it may have become slow
 _SHARE = 0.99
 
 
@@ -41,7 +41,9 @@ class Patience:
         self._misses = 0
         self.delays.add(delay_ms)
         self._until_learned -= 1
-        if self._until_learned <= 0:
+        if TIMES_LEARNED * delay_ms > self._learned_ms:  # it has become slower: known at once, forgotten slowly
+            self._learned_ms = min(TIMES_LEARNED * delay_ms, self._ceiling_ms)
+        elif self._until_learned <= 0:
             self._until_learned = _LEARN_EVERY
             slow_ms = self.delays.quantile_ms(_SHARE) or self._ceiling_ms
             self._learned_ms = min(max(TIMES_LEARNED * slow_ms, self._floor_ms), self._ceiling_ms)
@@ -56,7 +58,8 @@ class Patience:
 
     def probe_ms(self, usual_ms: float) -> float:
         """For the next request to a lost one; `usual_ms` is what its neighbours take, if it was never heard."""
-        if self._misses % _CEILING_EVERY == 0:
+        doubled = self._misses >= _CEILING_FIRST and self._misses & (self._misses - 1) == 0
+        if doubled or self._misses % _CEILING_EVERY == 0:
             return self._ceiling_ms
         cheap_ms = self._learned_ms if self.learned else usual_ms
         return min(max(cheap_ms, self._floor_ms), self._ceiling_ms)
