@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 from minegate_drivers.dbc import DbcListener
 from minegate_drivers.gas_head import GasHead
+from minegate_drivers.port_health import PortHealth
 from minegate_drivers.sdk import CanDriver, Catalogued, Driver, LineDriver, MessageDriver, Option
 from minegate_drivers.vda5050 import Vda5050
 from minegate_drivers.wire_node import WireNode
 
 GROUP = "minegate.drivers"
-OURS: dict[str, type[Catalogued]] = {form.name: form for form in (GasHead, WireNode, DbcListener, Vda5050)}
+OURS: dict[str, type[Catalogued]] = {form.name: form for form in (GasHead, WireNode, DbcListener, Vda5050, PortHealth)}
 _SPEAKS: dict[type[Driver], str] = {LineDriver: "serial", CanDriver: "can", MessageDriver: "mqtt"}
 
 Value = int | float | str | bool
@@ -58,7 +59,7 @@ def build(driver: str, options: Mapping[str, Value], folder: Path) -> Driver:
 def describe(driver: str) -> Described:
     """What there is to know about a driver before it is built. ValueError if nobody knows the name."""
     form = find(driver)
-    port = next((word for base, word in _SPEAKS.items() if issubclass(form, base)), "")
+    port = next((word for base, word in _SPEAKS.items() if issubclass(form, base)), "any")
     summary = (inspect.getdoc(form) or "").partition("\n\n")[0].replace("\n", " ")
     return Described(driver, port, summary, form.options)
 

@@ -12,10 +12,12 @@ from minegate_agent.clock import SystemClock
 from minegate_agent.config import ConfigError, Port
 from minegate_agent.field.app import run_field
 from minegate_agent.field.can_port import open_can
+from minegate_agent.field.isolation import AgedSink, Isolated
 from minegate_agent.field.message_port import open_messages
 from minegate_agent.field.plan import admit
 from minegate_agent.field.serial_port import SerialPort, open_serial
-from minegate_agent.site import Site, load_site
+from minegate_agent.field.spin_guard import guard
+from minegate_agent.site import Site, SiteDevice, load_site
 from minegate_agent.world import FieldWorld
 from minegate_drivers.ports import CanPort
 
@@ -27,7 +29,13 @@ async def _run(site: Site) -> None:
     async def open_bus(port: Port, can_ids: tuple[tuple[int, bool], ...]) -> CanPort:
         return await open_can(port, can_ids, site.folder)
 
-    world = FieldWorld(SystemClock(), open_line, open_bus, open_messages)
+    clock = SystemClock()
+
+    def isolate(port: Port, devices: list[SiteDevice], sink: AgedSink) -> Isolated:
+        return Isolated(site.folder, port, devices, sink, clock.monotonic_ms)
+
+    world = FieldWorld(clock, open_line, open_bus, open_messages, isolate)
+    guarding = asyncio.create_task(guard(), name="spin guard")
     running = asyncio.ensure_future(run_field(site, world))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)
@@ -35,6 +43,8 @@ async def _run(site: Site) -> None:
         await running
     except asyncio.CancelledError:
         logging.getLogger("field").info("stopped")
+    finally:
+        guarding.cancel()
 
 
 def main() -> int:

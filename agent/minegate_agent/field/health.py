@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from minegate_agent.field.histogram import Histogram
@@ -75,6 +76,7 @@ class PortHealth:
         self.foreign = 0
         self.dropped = 0
         self.busy_ms = 0.0
+        self.bus: Callable[[], dict[str, Any]] | None = None  # what a CAN reader knows of its bus, `dropped` among it
         self._busy_before_ms = 0.0
         self._reported_ms: int | None = None
 
@@ -89,10 +91,12 @@ class PortHealth:
             if device.patience:
                 delays.merge(device.patience.delays)
         suspects = sorted((d for d in devices if d.suspicion >= _SUSPECT_FROM), key=lambda d: -d.suspicion)
+        bus = self.bus() if self.bus else {}
         return {
             "name": self.name,
             "kind": self.kind,
             "up": self.up,
+            "bus": bus,
             "utilisation": round(min(used, 1.0), 3),
             "asked": sum(device.asked for device in devices),
             "answered": sum(device.answered for device in devices),
@@ -101,7 +105,7 @@ class PortHealth:
             "strays": dict(self.strays),
             "discarded": self.stray_bytes,
             "foreign": self.foreign,
-            "dropped": self.dropped,
+            "dropped": self.dropped + int(bus.get("dropped", 0)),
             "opened": self.opened,
             "silent": sum(not device.up for device in devices),
             "answer_ms_p50": _rounded(delays.quantile_ms(0.5)),

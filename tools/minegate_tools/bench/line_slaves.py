@@ -22,6 +22,7 @@ BITS = 10
 PIECE_BYTES = 16  # the trigger level of a common UART's FIFO
 GAP_FAST_S = 0.00175
 SPIN_S = 0.0003
+ATTENTIVE_S = 0.003  # for so long after the silence the next request is waited for without sleeping
 _ANSWERS_EACH = 64
 _REQUEST_BYTES = 8
 
@@ -49,7 +50,6 @@ class Line:
     def reset(self, now_s: float) -> None:
         """Begin a new count."""
         self._begun_s = now_s
-        self._cpu_s = time.process_time()
         self._answered = self._probes = self._early = self._garbled = 0
         self._wire_s = self._late_s = 0.0
         self._longest_s = 0.0
@@ -97,6 +97,18 @@ class Line:
             return
         self._plan(answer, asked_end_s + self.gap_s)
 
+    def wait_s(self, now_s: float) -> float | None:
+        """How long there is nothing to do but to listen; 0 while the next request may come at any moment.
+
+        Who sleeps then hears a request late, and the master would be blamed for it.
+        """
+        if self._pieces:
+            return max(0.0, self._pieces[0][0] - now_s - SPIN_S)
+        begins_s = self._line_free_s + self.gap_s
+        if now_s < begins_s - SPIN_S:
+            return begins_s - SPIN_S - now_s
+        return 0.0 if now_s < begins_s + ATTENTIVE_S else None
+
     def due_s(self) -> float | None:
         """When the next piece leaves."""
         return self._pieces[0][0] if self._pieces else None
@@ -132,8 +144,7 @@ def serve(line: Line, pty: Pty) -> None:
         os.set_blocking(sys.stdin.fileno(), False)
         while True:
             due_s = line.due_s()
-            wait_s = None if due_s is None else max(0.0, due_s - time.perf_counter() - SPIN_S)
-            for key, _ in selector.select(wait_s):
+            for key, _ in selector.select(line.wait_s(time.perf_counter())):
                 if key.fd == pty.master:
                     line.hear(time.perf_counter())
                 elif not _told(line):
