@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from minegate_drivers.ports import CanFrame
-from minegate_drivers.sdk import CanDriver, Catalogued, Field, Heard, Layout, Nonsense, Option
+from minegate_drivers.sdk import CanDriver, Catalogued, Field, Heard, Layout, Nonsense, Option, Quality
 
 if TYPE_CHECKING:
     from cantools.database.can import Message, Signal
@@ -34,19 +34,22 @@ class DbcListener(CanDriver, Catalogued):
             raise ValueError(f"option file: {len(chosen)} messages with signals are not within 1..{MESSAGES_MAX}")
         self.layouts = tuple(_layout(message) for message in chosen)
         self.can_ids = tuple((message.frame_id, message.is_extended_frame) for message in chosen)
-        self._lengths = tuple(message.length for message in chosen)
-        self._parts = {heard: part for part, heard in enumerate(self.can_ids)}
+        self._known = {
+            heard: (part, message.length, self.layouts[part].size)
+            for part, (heard, message) in enumerate(zip(self.can_ids, chosen, strict=True))
+        }
 
     def hear(self, frame: CanFrame) -> Heard:
         """See CanDriver."""
-        part = self._parts.get((frame.id, frame.extended))
-        if part is None:
+        found = self._known.get((frame.id, frame.extended))
+        if found is None:
             raise Nonsense("foreign", f"identifier 0x{frame.id:x} is not in the file")
-        if len(frame.data) != self._lengths[part]:
-            raise Nonsense("length", f"0x{frame.id:x}: {len(frame.data)} bytes, the file says {self._lengths[part]}")
+        part, length, size = found
+        data = frame.data
+        if len(data) != length:
+            raise Nonsense("length", f"0x{frame.id:x}: {len(data)} bytes, the file says {length}")
         # Longer than the frame only where no integer type fits inside a short one.
-        record = frame.data.ljust(self.layouts[part].size, b"\0")
-        return Heard(record, part=part)
+        return Heard(data if length == size else data.ljust(size, b"\0"), Quality.GOOD, part)
 
 
 def _messages(file: str) -> list[Message]:

@@ -11,7 +11,7 @@ class PortLost(Exception):  # noqa: N818 - says what happened, as the page shows
 
 
 class CanFrame(NamedTuple):
-    """One frame as heard. `id` without flag bits; `stamp_ns` is when it was heard (UTC, by the kernel), 0: not known."""
+    """One frame as heard. `id` without flag bits; `stamp_ns` is when the kernel heard it (UTC), 0: not known."""
 
     id: int
     data: bytes

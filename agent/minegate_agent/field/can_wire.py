@@ -40,9 +40,11 @@ CRTL_RX_OVERFLOW, CRTL_WARNING, CRTL_PASSIVE, CRTL_ACTIVE = 0x01, 0x04 | 0x08, 0
 # what the port wants to be told; arbitration is lost all day long on a healthy bus
 ERROR_MASK = 0x004 | 0x008 | 0x010 | 0x020 | 0x040 | 0x080 | 0x100 | ERR_CNT
 
-_HEAD = struct.Struct("=IBBBB")
+_HEAD = struct.Struct("=IB")  # identifier with flags, length; FD flags and padding follow
+_HEAD_BYTES = 8
 _FILTER = struct.Struct("=II")
 _STAMP = struct.Struct("@ll")  # struct timespec
+_STAMP_BYTES = _STAMP.size
 _COUNT = struct.Struct("=I")
 
 Ancillary = Sequence[tuple[int, int, bytes]]
@@ -60,18 +62,21 @@ class BusError(NamedTuple):
 
 def frame_of(raw: bytes, stamp_ns: int) -> CanFrame | BusError | None:
     """One struct as read; None if it is a remote frame. ValueError if it is no struct of the kernel's."""
-    if len(raw) not in (FRAME_BYTES, FD_FRAME_BYTES):
-        raise ValueError(f"{len(raw)} bytes are neither {FRAME_BYTES} nor {FD_FRAME_BYTES}")
-    word, length, _, _, _ = _HEAD.unpack_from(raw)
-    if length > len(raw) - _HEAD.size:
-        raise ValueError(f"{length} bytes of data in a frame of {len(raw) - _HEAD.size}")
-    data = raw[8 : 8 + length]
+    size = len(raw)
+    if size not in (FRAME_BYTES, FD_FRAME_BYTES):
+        raise ValueError(f"{size} bytes are neither {FRAME_BYTES} nor {FD_FRAME_BYTES}")
+    word, length = _HEAD.unpack_from(raw)
+    if length > size - _HEAD_BYTES:
+        raise ValueError(f"{length} bytes of data in a frame of {size - _HEAD_BYTES}")
+    if word <= SFF_MASK:
+        return CanFrame(word, raw[8 : 8 + length], False, size == FD_FRAME_BYTES, stamp_ns)
     if word & ERR_FLAG:
         return _error(word, raw[8:16])
     if word & RTR_FLAG:
         return None
     extended = word >= EFF_FLAG
-    return CanFrame(word & (EFF_MASK if extended else SFF_MASK), data, extended, len(raw) == FD_FRAME_BYTES, stamp_ns)
+    number = word & (EFF_MASK if extended else SFF_MASK)
+    return CanFrame(number, raw[8 : 8 + length], extended, size == FD_FRAME_BYTES, stamp_ns)
 
 
 def raw_of(frame: CanFrame) -> bytes:
@@ -80,7 +85,7 @@ def raw_of(frame: CanFrame) -> bytes:
     if len(frame.data) > limit:
         raise ValueError(f"{len(frame.data)} bytes of data, at most {limit}")
     word = frame.id | (EFF_FLAG if frame.extended else 0)
-    head = _HEAD.pack(word, len(frame.data), FD_BRS if frame.fd else 0, 0, 0)
+    head = _HEAD.pack(word, len(frame.data)) + bytes((FD_BRS if frame.fd else 0, 0, 0))
     return head + frame.data.ljust(limit, b"\0")
 
 
@@ -102,10 +107,10 @@ def beside(ancillary: Ancillary) -> tuple[int, int | None]:
     """(UTC nanoseconds of the frame, 0: unknown; frames dropped since the socket was opened, None: not said)."""
     stamp_ns, dropped = 0, None
     for _, kind, value in ancillary:
-        if kind == SO_TIMESTAMPNS and len(value) >= _STAMP.size:
+        if kind == SO_TIMESTAMPNS and len(value) >= _STAMP_BYTES:
             seconds, nanoseconds = _STAMP.unpack_from(value)
             stamp_ns = seconds * 1_000_000_000 + nanoseconds
-        elif kind == SO_RXQ_OVFL and len(value) >= _COUNT.size:
+        elif kind == SO_RXQ_OVFL and len(value) >= 4:
             dropped = _COUNT.unpack_from(value)[0]
     return stamp_ns, dropped
 

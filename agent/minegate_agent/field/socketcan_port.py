@@ -17,20 +17,16 @@ from minegate_agent.clock import Clock
 from minegate_agent.field.can_batch import Batches
 from minegate_agent.field.can_bus_state import BusState
 from minegate_agent.field.can_netlink import restart
+from minegate_agent.field.can_recvmmsg import FrameReader, Taken
 from minegate_agent.field.can_wire import (
     CAN_RAW_ERR_FILTER,
     CAN_RAW_FD_FRAMES,
     CAN_RAW_FILTER,
     ERROR_MASK,
-    FD_FRAME_BYTES,
     SO_RXQ_OVFL,
     SO_TIMESTAMPNS,
     SOL_CAN_RAW,
-    Ancillary,
-    BusError,
-    beside,
     filters,
-    frame_of,
     raw_of,
 )
 from minegate_drivers.ports import BusHealth, CanFrame, PortLost
@@ -38,7 +34,6 @@ from minegate_drivers.ports import BusHealth, CanFrame, PortLost
 BATCH_FRAMES_MAX = 4000  # one turn must leave the loop to others; what is more is read in the next
 UNSENT_MAX = 64
 RECEIVE_BYTES = 1 << 20  # room for a second of a full bus, if the loop was held up
-_BESIDE_BYTES = 64
 _FULL = frozenset((errno.EAGAIN, errno.ENOBUFS))
 
 
@@ -47,9 +42,6 @@ class FrameSocket(Protocol):
 
     def fileno(self) -> int:
         """The descriptor, non-blocking."""
-
-    def recvmsg(self, size: int, beside_bytes: int, /) -> tuple[bytes, Ancillary, int, object]:
-        """One frame and what comes beside it. Raises OSError."""
 
     def send(self, raw: bytes, /) -> int:
         """Send one frame. Raises OSError."""
@@ -69,7 +61,9 @@ class SocketCanPort:
         self._state = BusState()
         self._unsent: deque[bytes] = deque()
         self._closed = False
-        self._batches = Batches(frames.fileno(), self._take)
+        self._descriptor = frames.fileno()
+        self._reader = FrameReader()
+        self._batches = Batches(self._descriptor, self._take)
 
     @property
     def bus(self) -> BusHealth:
@@ -98,11 +92,13 @@ class SocketCanPort:
         if self._unsent:
             self._flush()
         frames: list[CanFrame] = []
-        receive = self._socket.recvmsg
         try:
-            while len(frames) < BATCH_FRAMES_MAX:
-                raw, ancillary, _, _ = receive(FD_FRAME_BYTES, _BESIDE_BYTES)
-                self._hear(raw, ancillary, frames)
+            full = True
+            while full and len(frames) < BATCH_FRAMES_MAX:
+                taken = self._reader.take(self._descriptor)
+                frames += taken.frames
+                full = taken.full
+                self._note(taken)
         except BlockingIOError:
             pass
         except OSError as error:
@@ -113,19 +109,12 @@ class SocketCanPort:
             self._restart()
         return frames
 
-    def _hear(self, raw: bytes, ancillary: Ancillary, frames: list[CanFrame]) -> None:
-        stamp_ns, dropped = beside(ancillary)
-        if dropped is not None:
-            self._state.dropped_by_kernel(dropped)
-        try:
-            heard = frame_of(raw, stamp_ns)
-        except ValueError:
-            self.bus.malformed += 1
-            return
-        if isinstance(heard, CanFrame):
-            frames.append(heard)
-        elif isinstance(heard, BusError):
-            self._state.note(heard, self._clock.monotonic_ms())
+    def _note(self, taken: Taken) -> None:
+        if taken.dropped is not None:
+            self._state.dropped_by_kernel(taken.dropped)
+        self.bus.malformed += taken.malformed
+        for error in taken.errors:
+            self._state.note(error, self._clock.monotonic_ms())
 
     def _restart(self) -> None:
         self.bus.restarts += 1
