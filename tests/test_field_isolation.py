@@ -157,7 +157,7 @@ def field_process(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     ("way", "said"),
     [
         ("spin", "port odd: its process shows no sign of life"),
-        ("eat", "MemoryError"),
+        pytest.param("eat", "MemoryError", marks=pytest.mark.long),
         pytest.param("exit", "port odd: its process has ended", marks=pytest.mark.long),
         pytest.param("print", "", marks=pytest.mark.long),
     ],
