@@ -41,7 +41,8 @@ def reading(station: int, hundredths: int = 50, status: int = GOOD_STATUS) -> by
 class Ears:
     """Counts what a reader says."""
 
-    def __init__(self) -> None:
+    def __init__(self, health: dict[int, DeviceHealth]) -> None:
+        self._health = health
         self.scans: list[tuple[int, float]] = []
         self.edges: list[tuple[int, bool]] = []
         self.kinds: list[str] = []
@@ -55,6 +56,7 @@ class Ears:
 
     def nonsense(self, device: SiteDevice, error: Nonsense) -> None:
         self.kinds.append(error.kind)
+        self._health[device.number].nonsense[error.kind] += 1
 
     def driver_error(self, device: SiteDevice, error: Exception) -> None:
         self.errors.append(device.number)
@@ -78,8 +80,8 @@ class Stage:
     def __init__(self, devices: list[SiteDevice], answer: Answer, port: Port | None = None) -> None:
         self.port = port or line_port()
         self.line = VirtualLine(answer, character_ms(self.port))
-        self.ears = Ears()
         self.health = {device.number: DeviceHealth(device.number, device.name) for device in devices}
+        self.ears = Ears(self.health)
         self.port_health = PortHealth("line", "serial")
         self.arbiter = Arbiter(self.port, devices, LoopClock(), self.ears, self.port_health, self.health)
 

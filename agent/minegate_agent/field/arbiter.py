@@ -123,7 +123,8 @@ class Arbiter:
             self._sink.driver_error(place.device, error.mistake)
         answered = answer is not None and self._believe(place, health, turn, answer)
         ended_s = time()
-        self._port_health.busy_ms += (ended_s - begun_s) * 1000  # from the silence before to the answer
+        # the line is taken from the request to the end of the silence behind the answer
+        self._port_health.busy_ms += (ended_s - max(begun_s, self._exchange.wrote_s) + place.quiet_s) * 1000
         again = turn.again
         schedule.done(turn, answered, ended_s * 1000)
         turn.again = again

@@ -38,6 +38,7 @@ class Exchange:
         self._character_s = wire_ms(port, 1) / 1000
         self._stray = stray
         self._missed: LineDriver | None = None  # whose answer may still come
+        self.wrote_s = 0.0  # when the last request was written, of the loop's time
         self._echoes = 0
         self._quiet_s = self._gap_s  # what the line owes the device that spoke last
 
@@ -53,7 +54,7 @@ class Exchange:
         before = line.take()
         if before:
             await self._until_silent(line, before)
-        begun_s = time()
+        begun_s = self.wrote_s = time()
         line.write(request)
         heard = await line.read_some(expected + echo, (wire_ms + wait_ms) / 1000)
         delay_ms = (time() - begun_s) * 1000 - wire_ms

@@ -22,6 +22,7 @@ FRAME_BYTES = 10  # what an answer carries besides its record, at most (Modbus R
 DEAD_SHOWN = (0, 1, 2)
 _ASK_BYTES = 8  # of a driver that has nothing to ask yet
 _ROUNDS_MAX = 1000
+_NEVER_MS = 1e8  # beyond the longest period that can be configured
 
 
 class Poll(NamedTuple):
@@ -147,5 +148,7 @@ def _settled_ms(own_ms: float, first: Sequence[tuple[float, float]]) -> float:
         next_ms = own_ms + sum(ceil(time_ms / period_ms) * cost_ms for period_ms, cost_ms in first)
         if next_ms <= time_ms:
             return time_ms
+        if next_ms > _NEVER_MS:
+            break
         time_ms = next_ms
     return float("inf")
