@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -34,7 +35,8 @@ async def _run(site: Site) -> None:
     def isolate(port: Port, devices: list[SiteDevice], sink: AgedSink) -> Isolated:
         return Isolated(site.folder, port, devices, sink, clock.monotonic_ms)
 
-    world = FieldWorld(clock, open_line, open_bus, open_messages, isolate)
+    boot = int.from_bytes(os.urandom(4), "little") or 1
+    world = FieldWorld(clock, boot, open_line, open_bus, open_messages, isolate)
     guarding = asyncio.create_task(guard(), name="spin guard")
     running = asyncio.ensure_future(run_field(site, world))
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -27,6 +27,8 @@ from minegate_agent.world import FieldWorld
 from minegate_drivers.ports import CanPort, LinePort, PortLost
 from minegate_drivers.sdk import Heard, Nonsense
 
+_NO_BOOT = 1  # field numbers what it hears from here; this process numbers nothing
+
 
 class Voice:
     """The Sink of this process: everything goes to field, at once. A pipe that is full makes this process wait."""
@@ -70,7 +72,7 @@ async def _run(site: Site, port: Port, voice: Voice) -> None:
     devices = [device for device in site.devices.values() if device.port == port.name]
     health = PortHealth(port.name, port.kind)
     of_device = {device.number: DeviceHealth(device.number, device.name) for device in devices}
-    world = FieldWorld(clock, open_line, open_bus, open_messages)
+    world = FieldWorld(clock, _NO_BOOT, open_line, open_bus, open_messages)
 
     async def beat() -> None:
         while True:

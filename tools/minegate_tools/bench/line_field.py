@@ -76,7 +76,7 @@ async def _run(folder: Path, wish: dict[str, Any]) -> None:
     async def no_can(port: Port, can_ids: Any) -> Any:
         return await open_can(port, can_ids, folder)
 
-    field = Field(site(folder, wish), FieldWorld(SystemClock(), open_line, no_can, open_messages))
+    field = Field(site(folder, wish), FieldWorld(SystemClock(), 1, open_line, no_can, open_messages))
     running = asyncio.ensure_future(field.run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     try:
