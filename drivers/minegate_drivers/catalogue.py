@@ -15,13 +15,16 @@ from typing import NamedTuple
 
 from minegate_drivers.dbc import DbcListener
 from minegate_drivers.gas_head import GasHead
+from minegate_drivers.modbus_map import ModbusMap
 from minegate_drivers.port_health import PortHealth
 from minegate_drivers.sdk import CanDriver, Catalogued, Driver, LineDriver, MessageDriver, Option
 from minegate_drivers.vda5050 import Vda5050
 from minegate_drivers.wire_node import WireNode
 
 GROUP = "minegate.drivers"
-OURS: dict[str, type[Catalogued]] = {form.name: form for form in (GasHead, WireNode, DbcListener, Vda5050, PortHealth)}
+OURS: dict[str, type[Catalogued]] = {
+    form.name: form for form in (GasHead, ModbusMap, WireNode, DbcListener, Vda5050, PortHealth)
+}
 _SPEAKS: dict[type[Driver], str] = {LineDriver: "serial", CanDriver: "can", MessageDriver: "mqtt"}
 
 Value = int | float | str | bool
@@ -118,7 +121,7 @@ def _value(key: str, value: Value, option: Option) -> Value:
 
 
 def _file(key: str, value: str, form: type[Catalogued], folder: Path) -> str:
-    beside = Path(inspect.getfile(form)).parent / "dbc"
+    beside = Path(inspect.getfile(form)).parent / form.files
     for path in (folder / value, beside / value):
         if path.is_file():
             return str(path.absolute())

@@ -179,7 +179,7 @@ class Option(NamedTuple):
     """One key that a driver accepts in `[device.options]`, declared beside the driver, checked by the catalogue.
 
     A `file` is a path relative to the site folder, or the name of a file that ships beside the driver's module in
-    `dbc/`; the constructor gets it as an absolute path that exists.
+    the folder `files`; the constructor gets it as an absolute path that exists.
     """
 
     type: type[int] | type[float] | type[str] | type[bool]
@@ -195,3 +195,4 @@ class Catalogued(Driver):
 
     name: ClassVar[str]
     options: ClassVar[dict[str, Option]]
+    files: ClassVar[str] = "dbc"  # the folder beside the module with the files that ship
