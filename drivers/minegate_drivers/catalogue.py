@@ -13,8 +13,10 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import NamedTuple
 
+from minegate_drivers.canopen import CanopenNode
 from minegate_drivers.dbc import DbcListener
 from minegate_drivers.gas_head import GasHead
+from minegate_drivers.j1939 import J1939Listener
 from minegate_drivers.modbus_map import ModbusMap
 from minegate_drivers.port_health import PortHealth
 from minegate_drivers.sdk import CanDriver, Catalogued, Driver, LineDriver, MessageDriver, Option
@@ -23,7 +25,17 @@ from minegate_drivers.wire_node import WireNode
 
 GROUP = "minegate.drivers"
 OURS: dict[str, type[Catalogued]] = {
-    form.name: form for form in (GasHead, ModbusMap, WireNode, DbcListener, Vda5050, PortHealth)
+    form.name: form
+    for form in (
+        GasHead,
+        ModbusMap,
+        WireNode,
+        DbcListener,
+        J1939Listener,
+        CanopenNode,
+        Vda5050,
+        PortHealth,
+    )
 }
 _SPEAKS: dict[type[Driver], str] = {LineDriver: "serial", CanDriver: "can", MessageDriver: "mqtt"}
 
