@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from minegate_drivers.canopen import CanopenNode
 from minegate_drivers.dbc import DbcListener
+from minegate_drivers.dlt645_meter import Dlt645Meter
+from minegate_drivers.framed import FramedDevice
 from minegate_drivers.gas_head import GasHead
 from minegate_drivers.j1939 import J1939Listener
 from minegate_drivers.modbus_map import ModbusMap
@@ -29,6 +31,8 @@ OURS: dict[str, type[Catalogued]] = {
     for form in (
         GasHead,
         ModbusMap,
+        Dlt645Meter,
+        FramedDevice,
         WireNode,
         DbcListener,
         J1939Listener,
