@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 
 from minegate_agent.config import Port
 from minegate_agent.field.arbiter import Arbiter
+from minegate_agent.field.can_reader import CanReader
 from minegate_agent.field.health import DeviceHealth, PortHealth
 from minegate_agent.field.hearing import Sink
-from minegate_agent.field.listeners import CanReader, MessageReader
+from minegate_agent.field.listeners import MessageReader
 from minegate_agent.site import SiteDevice
 from minegate_agent.world import FieldWorld
 from minegate_drivers.sdk import CanDriver, LineDriver, MessageDriver
@@ -65,6 +66,7 @@ def _can(
 ) -> Read:
     heard = [device for device in devices if isinstance(device.driver, CanDriver)]
     frames = CanReader(heard, world.clock, sink, health, of_device)
+    health.bus = lambda: frames.report(world.clock.monotonic_ms())
 
     async def read(opened: Callable[[], None]) -> None:
         bus = await world.open_can(port, frames.can_ids)
