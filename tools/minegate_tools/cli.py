@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from minegate_tools.commands import bench, check, decide, decode, demo, order, probe, run, sniff, status, version
+from minegate_tools.commands import bench, check, decide, decode, demo, node, order, probe, run, sniff, status, version
 
 OK = 0
 FAILED = 1
@@ -23,6 +23,7 @@ examples:
   minegate reset heading-1201 --dir site/ --by "Li Wei"
   minegate cut heading-1201 --dir site/ --by "Li Wei" --reason "smell of burning at the roadheader"
   minegate decide site/rules.toml < events.jsonl > verdicts.jsonl
+  minegate node build relay-9/ --board pybv11 --role relay --node 9
   mosquitto_sub -C 1 -N -t 'minegate/1/+/+/live' | minegate decode
 
 a site is a folder: gateway.toml (ports, devices, points, uplink), rules.toml (limits, areas, outputs), run/, journal/.
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, check, run, status, order, decide, decode, sniff, probe, bench, version):
+    for command in (demo, check, run, status, order, decide, decode, sniff, probe, node, bench, version):
         command.declare(commands)
     return top
 
