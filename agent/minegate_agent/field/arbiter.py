@@ -72,6 +72,7 @@ class Arbiter:
             self._schedule = Schedule(
                 [Planned(n, p.device.config.period_ms, JOBS[p.device.config.job]) for n, p in self._places.items()],
                 time() * 1000,
+                probe_ms=self._probe_ms,
                 eager=self._port.eager,
             )
         schedule = self._schedule
@@ -128,8 +129,6 @@ class Arbiter:
         again = turn.again
         schedule.done(turn, answered, ended_s * 1000)
         turn.again = again
-        if turn.lost:
-            turn.cost_ms = self._port_ms + place.patience.probe_ms(self._usual_ms()) + place.quiet_s * 1000
         self._edge(place.device, health, answered, turn)
         return answered
 
@@ -184,6 +183,11 @@ class Arbiter:
     def _end(self, command: _Command, refused: Refused) -> None:
         if not command.done.done():
             command.done.set_exception(refused)
+
+    def _probe_ms(self, number: int) -> float:
+        """What a probe of that device takes of the line if nobody answers."""
+        place = self._places[number]
+        return self._port_ms + place.patience.probe_ms(self._usual_ms()) + place.quiet_s * 1000
 
     def _usual_ms(self) -> float:
         """What the devices of this line that are known take: the guess for one that was never heard."""

@@ -8,7 +8,7 @@ per round, and a device that comes back is heard at its next probe and keeps its
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -42,7 +42,7 @@ class Planned(NamedTuple):
 
 @dataclass(slots=True)
 class Turn:
-    """One device's place in the schedule. `cost_ms`: what a probe that nobody answers takes of the line."""
+    """One device's place in the schedule."""
 
     number: int
     period_ms: float
@@ -51,7 +51,6 @@ class Turn:
     misses: int = 0
     asked_ms: float = -1.0
     again: bool = False
-    cost_ms: float = 0.0
 
     @property
     def lost(self) -> bool:
@@ -67,10 +66,13 @@ class Turn:
 class Schedule:
     """The turns of one line, phases spread over each device's period.
 
+    `probe_ms`: what a probe of that device takes of the line if nobody answers.
     `eager`: living devices are asked again whenever the line is free; the period is then what it may take at most.
     """
 
-    def __init__(self, planned: Iterable[Planned], now_ms: float, *, eager: bool = False) -> None:
+    def __init__(
+        self, planned: Iterable[Planned], now_ms: float, *, probe_ms: Callable[[int], float], eager: bool = False
+    ) -> None:
         listed = list(planned)
         self.turns = {
             one.number: Turn(one.number, one.period_ms, now_ms + one.period_ms * index / len(listed), one.job)
@@ -78,6 +80,7 @@ class Schedule:
         }
         self._ordered = list(self.turns.values())
         self._eager = eager
+        self._probe_ms = probe_ms
         self._credit_ms = 0.0
         self._credited_ms = now_ms
         self._probed_ms = -1.0
@@ -134,12 +137,13 @@ class Schedule:
         if not due:
             return None
         probe = min(due, key=lambda turn: turn.asked_ms)
-        free = waiting is None and not self._eager and now_ms + probe.cost_ms <= next_due_ms
+        cost_ms = self._probe_ms(probe.number)
+        free = waiting is None and not self._eager and now_ms + cost_ms <= next_due_ms
         alone = all(turn.lost for turn in self._ordered)
         if not free and not alone:
-            if self._credit_ms < probe.cost_ms or not self._round_is_over():
+            if self._credit_ms < cost_ms or not self._round_is_over():
                 return None
-            self._credit_ms -= probe.cost_ms
+            self._credit_ms -= cost_ms
         self._probed_ms = now_ms
         return probe
 
