@@ -9,16 +9,20 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from minegate_tools.commands import (
+    bench,
     check,
     decide,
     decode,
     demo,
     node,
     order,
+    probe,
     run,
     sim,
+    sniff,
     status,
     version,
+)
 )
 
 OK = 0
@@ -56,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, check, run, status, order, decide, decode, node, sim, version):
+    for command in (demo, check, run, status, order, decide, decode, node, sim, sniff, probe, bench, version):
         command.declare(commands)
     return top
 
