@@ -19,6 +19,7 @@ from pathlib import Path
 from minegate_interlock import lines, sockets
 from minegate_interlock.engine import Engine
 from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, pack
+from minegate_interlock.node_key import use_keys
 from minegate_interlock.readers import Readers
 from minegate_interlock.rules import Output, Rules
 from minegate_interlock.world import Line, LineLost, World
@@ -44,6 +45,7 @@ class Process:
         self._now_ms = world.now_ms
         self._open = world.open_line
         self._engine = Engine(rules, world.boot, self._now_ms())
+        use_keys(self._engine.outputs.values(), rules_file.parent)
         self._points: socket.socket | None = None
         self._readers = Readers(self._engine, self.selector, self._now_ms)
         self._controls: dict[socket.socket, int] = {}  # oldest first, with the time of their connection

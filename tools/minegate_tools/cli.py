@@ -8,7 +8,22 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from minegate_tools.commands import check, decide, decode, demo, order, run, sim, status, version
+from minegate_tools.commands import (
+    bench,
+    check,
+    decide,
+    decode,
+    demo,
+    node,
+    order,
+    probe,
+    run,
+    sim,
+    sniff,
+    status,
+    version,
+)
+)
 
 OK = 0
 FAILED = 1
@@ -23,6 +38,7 @@ examples:
   minegate reset heading-1201 --dir site/ --by "Li Wei"
   minegate cut heading-1201 --dir site/ --by "Li Wei" --reason "smell of burning at the roadheader"
   minegate decide site/rules.toml < events.jsonl > verdicts.jsonl
+  minegate node build relay-9/ --board pybv11 --role relay --node 9
   minegate sim run fan-stops                     a scenario in virtual time, judged; `sim list` shows them
   minegate sim explore --seeds 1000              random mishaps against the promises; what fails becomes a file
   mosquitto_sub -C 1 -N -t 'minegate/1/+/+/live' | minegate decode
@@ -44,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, check, run, status, order, decide, decode, sim, version):
+    for command in (demo, check, run, status, order, decide, decode, node, sim, sniff, probe, bench, version):
         command.declare(commands)
     return top
 
