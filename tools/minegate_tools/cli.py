@@ -23,7 +23,6 @@ from minegate_tools.commands import (
     status,
     version,
 )
-)
 
 OK = 0
 FAILED = 1
