@@ -7,7 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
-from minegate_interlock.process import Process
+from minegate_interlock.process import Process, utc_s
 from minegate_interlock.rules import RulesError, load
 
 
@@ -19,7 +19,7 @@ def main() -> int:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
     try:
-        rules = load(given.rules.read_bytes(), str(given.rules))
+        rules = load(given.rules.read_bytes(), str(given.rules), utc_s())
         given.run.mkdir(parents=True, exist_ok=True)
         process = Process(rules, given.rules.absolute(), given.run)
     except (RulesError, OSError) as error:

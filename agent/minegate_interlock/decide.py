@@ -13,8 +13,8 @@ import math
 from collections.abc import Iterable, Iterator
 
 from minegate_interlock.judge import judge
-from minegate_interlock.rules import Rules
 from minegate_interlock.state import Cut, Event, Heard, OutputsUp, Reset, State, Tick, begin
+from minegate_interlock.terms import Rules
 from minegate_interlock.verdicts import edges
 
 FLAGS = {
@@ -56,7 +56,7 @@ def _told(rules: Rules, old: State, new: State, event: Event, ms: int) -> Iterat
     for edge in edges(rules, old, new, event):
         verdict: dict[str, object] = {"ms": ms, "what": edge.what.name.lower(), "area": edge.area}
         verdict["cause"] = edge.cause.name.lower()
-        texts = {"point": edge.point, "by": edge.by, "reason": edge.reason}
+        texts = {"point": edge.point, "by": edge.by, "reason": edge.reason, "rule": edge.rule}
         numbers = {"value": edge.value, "limit": edge.limit}
         verdict.update({key: text for key, text in texts.items() if text})
         verdict.update({key: number for key, number in numbers.items() if math.isfinite(number)})

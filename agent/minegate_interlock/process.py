@@ -14,14 +14,15 @@ import selectors
 import signal
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from minegate_interlock import lines, sockets
+from minegate_interlock import lines, proof_dates, sockets
 from minegate_interlock.engine import Engine
-from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, pack
+from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, Wanted, pack
 from minegate_interlock.readers import Readers
-from minegate_interlock.rules import Output, Rules
+from minegate_interlock.rules import FanOutput, Output, Rules
 from minegate_interlock.serial_line import LineLost, SerialLine
 
 log = logging.getLogger("interlock")
@@ -38,14 +39,24 @@ def _now_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
+def utc_s() -> float:
+    """The time of day as this machine has it, seconds since 1970: for due dates and deviations, never for a decision
+    about gas.
+    """
+    return time.time()
+
+
 class Process:
     """The interlock of one site."""
 
     def __init__(self, rules: Rules, rules_file: Path, run_folder: Path) -> None:
         self._rules = rules
         self._rules_file = rules_file
-        self._disk_hash = rules.hash
-        self._engine = Engine(rules, int.from_bytes(os.urandom(4), "little") or 1, _now_ms())
+        self._disk_hash = rules.file_hash
+        self._run_folder = run_folder
+        boot = int.from_bytes(os.urandom(4), "little") or 1
+        self._engine = Engine(rules, boot, _now_ms(), proof_dates.read(run_folder))
+        self._wanted: deque[bytes] = deque()
         self._selector = selectors.DefaultSelector()
         self._points: socket.socket | None = None
         self._readers = Readers(self._engine, self._selector, _now_ms)
@@ -95,7 +106,7 @@ class Process:
     def _open_all(self) -> None:
         """Leaving: what is permitted ends now, not when the lease does."""
         now_ms = _now_ms()
-        for output in self._rules.outputs:
+        for output in self._rules.every_output():
             line = self._lines.get(output.name)
             frame = self._engine.outputs[output.name].send(False, True, now_ms)
             if line is not None:
@@ -145,14 +156,28 @@ class Process:
             self._engine.read(record, now_ms)
             self._send_frames()
         elif isinstance(record, PointName):
-            self._engine.introduce(record, now_ms)
+            if self._engine.introduce(record, now_ms):
+                self._wanted.append(pack(Wanted(record.number)))
+                self._tell_wanted()
         else:
             self._engine.refused_records += 1
+
+    def _tell_wanted(self) -> None:
+        """What field has to send, as fast as it takes it."""
+        try:
+            while self._wanted and self._points is not None:
+                self._points.send(self._wanted[0])
+                self._wanted.popleft()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            log.warning("points: %s", error)
 
     def _drop_points(self, connection: socket.socket) -> None:
         self._selector.unregister(connection)
         connection.close()
         self._points = None
+        self._wanted.clear()
         self._engine.inputs(False, _now_ms())
         log.warning("field went away: its points fall silent")
 
@@ -212,7 +237,7 @@ class Process:
             self._engine.line_lost(name, _now_ms())
             self._trouble(name, str(error))
 
-    def _open_line(self, output: Output) -> None:
+    def _open_line(self, output: Output | FanOutput) -> None:
         try:
             line = SerialLine(str(self._rules_file.parent / output.device), output.baud)
         except LineLost as error:
@@ -253,6 +278,8 @@ class Process:
             if isinstance(command, Command):
                 done, text = self._engine.command(command, _now_ms())
                 self._send_frames()
+                asked = sockets.who(connection, command.by)
+                log.info("%s asks: verb %d, %s: %s", asked, command.verb, command.area, text)
             connection.send(pack(Answer(done, text)))
         except (Refused, OSError) as error:
             log.warning("control: %s", error)
@@ -262,13 +289,19 @@ class Process:
     # -- once a second ------------------------------------------------------------------------------------------------
 
     def _slow(self, now_ms: int) -> None:
-        for output in self._rules.outputs:
+        for output in self._rules.every_output():
             if output.name not in self._lines:
                 self._open_line(output)
         self._look_at_rules(now_ms)
+        self._look_at_tests(now_ms)
+        self._tell_wanted()
         for connection in [own for own, since_ms in self._controls.items() if now_ms - since_ms > CONTROL_WAIT_MS]:
             self._drop_control(connection)
         self._readers.tell_areas(now_ms)
+
+    def _look_at_tests(self, now_ms: int) -> None:
+        self._engine.day(utc_s(), now_ms)
+        proof_dates.keep(self._run_folder, self._engine.testing)
 
     def _look_at_rules(self, now_ms: int) -> None:
         try:
@@ -277,7 +310,7 @@ class Process:
             found = b""
         if found != self._disk_hash:
             self._disk_hash = found
-            if found != self._rules.hash:
+            if found != self._rules.file_hash:
                 self._engine.rules_edited(now_ms)
                 log.warning(
                     "%s: edited; the rules %s stay in force until restart", self._rules_file, self._rules.hash[:8].hex()
