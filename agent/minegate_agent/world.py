@@ -15,9 +15,13 @@ from minegate_drivers.ports import CanPort, LinePort, MessagePort
 
 @dataclass(frozen=True, slots=True)
 class FieldWorld:
-    """What the field process needs from outside. Each opener raises PortLost with a sentence that names the port."""
+    """What the field process needs from outside. Each opener raises PortLost with a sentence that names the port.
+
+    `boot` numbers this start among all starts, not 0.
+    """
 
     clock: Clock
+    boot: int
     open_line: Callable[[Port], Awaitable[LinePort]]
     open_can: Callable[[Port, tuple[tuple[int, bool], ...]], Awaitable[CanPort]]
     open_messages: Callable[[Port, tuple[str, ...]], Awaitable[MessagePort]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -25,7 +26,8 @@ async def _run(site: Site) -> None:
     async def open_bus(port: Port, can_ids: tuple[tuple[int, bool], ...]) -> PythonCanPort:
         return await open_can(port, can_ids, site.folder)
 
-    world = FieldWorld(SystemClock(), open_line, open_bus, open_messages)
+    boot = int.from_bytes(os.urandom(4), "little") or 1
+    world = FieldWorld(SystemClock(), boot, open_line, open_bus, open_messages)
     running = asyncio.ensure_future(run_field(site, world))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)

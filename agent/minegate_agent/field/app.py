@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -38,8 +37,7 @@ class Field:
         self._site = site
         self._world = world
         run = site.run_folder
-        boot = int.from_bytes(os.urandom(4), "little") or 1
-        self._tally = Tally(run / "field.tally", boot)
+        self._tally = Tally(run / "field.tally", world.boot)
         self._produce = Produce(world.clock, self._tally, site.config.hold)
         self._points = Points(site)
         self._interlock = InterlockLine(run / "points.sock", self._points)

@@ -8,6 +8,7 @@ empties the adapter every few milliseconds (measured: 58 us per frame woken, 11 
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import can
 
 from minegate_agent.config import Port
 from minegate_drivers.ports import CanFrame, PortLost
+
+log = logging.getLogger("field")
 
 BATCH_S = 0.005
 BATCH_FRAMES_MAX = 1000
@@ -45,7 +48,12 @@ class PythonCanPort:
 
     def close(self) -> None:
         """See CanPort."""
-        self._bus.shutdown()
+        try:
+            self._bus.shutdown()
+        except (can.CanError, OSError) as error:
+            # an adapter that was unplugged cannot be told to close its channel, and must not end field for it
+            log.info("port %s: %s", self._name, error)
+            _let_go(self._bus)
 
     def _take(self) -> list[CanFrame]:
         frames: list[CanFrame] = []
@@ -73,6 +81,13 @@ async def open_can(port: Port, can_ids: tuple[tuple[int, bool], ...], folder: Pa
     except (can.CanError, OSError, ValueError, ImportError) as error:
         raise PortLost(f"port {port.name}: {port.interface} {port.channel}: {error}") from error
     return PythonCanPort(bus, port.name)
+
+
+def _let_go(bus: can.BusABC) -> None:
+    """Give back the tty that slcan keeps open when its goodbye fails."""
+    line = getattr(bus, "serialPortOrig", None)
+    if line is not None:
+        line.close()
 
 
 def _open(port: Port, filters: list[can.typechecking.CanFilter], folder: Path) -> can.BusABC:

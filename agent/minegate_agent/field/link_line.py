@@ -13,6 +13,7 @@ from typing import Any
 import msgpack
 
 from minegate_agent.field.produce import Produce
+from minegate_agent.together import until_one_ends
 
 log = logging.getLogger("field")
 
@@ -43,9 +44,8 @@ class LinkLine:
                 continue
             try:
                 await self._talk(reader, writer)
-            except* (OSError, EOFError, ValueError) as errors:
-                why = str(errors.exceptions[0]) or "closed"
-                log.warning("link: gone (%s); %d items are held", why, len(self._produce.hold))
+            except (OSError, EOFError, ValueError) as error:
+                log.warning("link: gone (%s); %d items are held", str(error) or "closed", len(self._produce.hold))
             finally:
                 self.up = False
                 self._writer = None
@@ -66,9 +66,7 @@ class LinkLine:
         confirmed = _Confirmed(produce, await _receive(reader))
         self._writer, self.up = writer, True
         log.info("link: connected, it has everything up to %d", confirmed.number)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(confirmed.keep_reading(reader), name="confirmations")
-            tasks.create_task(self._keep_sending(writer, confirmed), name="items")
+        await until_one_ends(confirmed.keep_reading(reader), self._keep_sending(writer, confirmed))
 
     async def _keep_sending(self, writer: asyncio.StreamWriter, confirmed: _Confirmed) -> None:
         sent = confirmed.number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import termios
 from pathlib import Path
 
@@ -71,6 +72,10 @@ class SerialPort:
         except OSError as error:
             self._end(str(error.strerror))
             return
+        if not data:  # an empty line reads as empty (pyserial sets VMIN 0); so does one that was unplugged, for ever
+            if _hung_up(self._fd):
+                self._end("unplugged")
+            return
         if len(self._heard) < _KEPT_BYTES_MAX:
             self._heard += data
         self._arrived.set()
@@ -79,6 +84,12 @@ class SerialPort:
         self._lost = why
         self._loop.remove_reader(self._fd)
         self._arrived.set()
+
+
+def _hung_up(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return any(events & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, events in poll.poll(0))
 
 
 async def open_serial(port: Port, folder: Path) -> SerialPort:

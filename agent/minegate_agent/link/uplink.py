@@ -15,6 +15,7 @@ from minegate_agent.link.broker import Broker, BrokerLost, Session, Will
 from minegate_agent.link.committer import Committer
 from minegate_agent.link.delivery import Delivery, Source
 from minegate_agent.link.payload import STATE, state
+from minegate_agent.together import until_one_ends
 
 GOODBYE_S = 0.5
 
@@ -49,7 +50,7 @@ class Uplink:
         while True:
             why = ""
             try:
-                await self._connection()
+                await until_one_ends(self._connection())
             except* BrokerLost as lost:
                 why = _reason(lost)
             await self._down(why)
