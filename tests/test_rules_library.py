@@ -18,7 +18,7 @@ from minegate_interlock.state import Heard, Reset
 from place_rules import BY_PLACE, DAY_S, MARCH_2027_S, NOW_S, by_place, with_place
 
 NONE = None
-# row of the methane table, class, id, alarm, cut, restore; a second statement, typed from the table and not from the file
+# row of the methane table, class/id, alarm, cut, restore: a second statement, typed from the table, not from the file
 METHANE = [
     (1, "longwall/T0", 1.0, 1.5, 1.0), (2, "longwall/T1", 1.0, 1.5, 1.0), (3, "longwall-outburst/T1", 1.0, 1.5, 1.0),
     (4, "longwall/T2", 1.0, 1.0, 1.0), (5, "longwall-outburst/T3", 0.5, 0.5, 0.5),
