@@ -35,7 +35,7 @@ from minegate_interlock.state import (
     State,
 )  # fmt: skip
 from minegate_interlock.suspension import suspended
-from minegate_interlock.terms import Limit, Rules, in_force
+from minegate_interlock.terms import Area, Limit, Rules, in_force
 from minegate_interlock.vote import speak_together
 from minegate_interlock.watch import seen_after
 
@@ -128,7 +128,7 @@ def _cause(limit: Limit, given: Input, now_ms: int) -> Cause:
 def _power(rules: Rules, at: int, state: State, inputs: tuple[Input, ...], event: Event, now_ms: int) -> Power:
     old = state.areas[at]
     name = rules.areas[at].name
-    new = _told(old, name, event)
+    new = _told(old, rules.areas[at], event)
     cause, limit = _against(rules, name, new, state.started_ms, inputs, now_ms)
     if cause is not Cause.NONE:
         value = inputs[limit].value if limit >= 0 else float("nan")
@@ -140,15 +140,15 @@ def _power(rules: Rules, at: int, state: State, inputs: tuple[Input, ...], event
     return replace(new, restorable=not new.permitted)
 
 
-def _told(old: Power, area: str, event: Event) -> Power:
+def _told(old: Power, own: Area, event: Event) -> Power:
     """What a person or an output said, if it was about this area."""
-    if isinstance(event, OutputsUp) and event.area == area:
+    if isinstance(event, OutputsUp) and event.area == own.name:
         return replace(old, outputs_up=event.up)
-    if isinstance(event, Cut) and event.area == area:
+    if isinstance(event, Cut) and event.area == own.name:
         return replace(old, commanded=True, by=event.by, reason=event.reason)
-    if isinstance(event, Reset) and event.area == area:
+    if isinstance(event, Reset) and event.area == own.name:
         return replace(old, commanded=False)
-    if isinstance(event, FeedLive) and event.area == area and not old.permitted:
+    if isinstance(event, FeedLive) and event.area == own.name and own.second and not old.permitted:
         return replace(old, second=False)
     return old
 

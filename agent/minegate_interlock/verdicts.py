@@ -43,10 +43,12 @@ class Edge(NamedTuple):
 def edges(rules: Rules, old: State, new: State, event: Event) -> list[Edge]:
     """Everything that changed from `old` to `new` because of `event`, alarms first."""
     found: list[Edge] = []
+    powered = {area.name for area, power in zip(rules.areas, new.areas, strict=True) if power.permitted}
     for index, (before, after) in enumerate(zip(old.inputs, new.inputs, strict=True)):
         limit = rules.limits[index]
         if before is not after:
-            found.extend(_input(limit if after.deviating else limit.then or limit, before, after, event))
+            limit = limit if after.deviating else limit.then or limit
+            found.extend(_input(limit, before, after, event, limit.area in powered))
     for index, (was_seen, seen) in enumerate(zip(old.watches, new.watches, strict=True)):
         found.extend(_watch(rules.watches[index], was_seen, seen))
     for index, (was_fan, fan) in enumerate(zip(old.fans, new.fans, strict=True)):
@@ -57,7 +59,7 @@ def edges(rules: Rules, old: State, new: State, event: Event) -> list[Edge]:
     return found
 
 
-def _input(limit: Limit, before: Input, after: Input, event: Event) -> Iterator[Edge]:
+def _input(limit: Limit, before: Input, after: Input, event: Event, powered: bool) -> Iterator[Edge]:
     yield from _suspension(limit, before, after, event)
     deviation = str(limit.deviation) if limit.deviation is not None else ""
     alarm = math.nan if limit.alarm is None else limit.alarm
@@ -75,12 +77,15 @@ def _input(limit: Limit, before: Input, after: Input, event: Event) -> Iterator[
     if before.excused and after.cause is Cause.NONE:
         yield Edge(What.POINT_BACK, Cause.NONE, limit.area, limit.point, after.value, rule=limit.rule)
     if after.cause is not Cause.NONE:
-        yield _against(limit, after, told)
+        yield _against(limit, after, told, powered)
 
 
-def _against(limit: Limit, after: Input, told: dict[str, str]) -> Edge:
+def _against(limit: Limit, after: Input, told: dict[str, str], powered: bool) -> Edge:
+    """`powered`: it speaks against power and power stays, for it was outvoted or is bypassed."""
     sign = 1.0 if limit.direction == "rising" else -1.0
-    if after.excused:
+    if powered and after.over:
+        return Edge(What.ALARM, Cause.LIMIT, limit.area, limit.point, after.value, limit.cut, **told)
+    if powered or after.excused:
         return Edge(What.POINT_LOST, after.cause, limit.area, limit.point, after.value, limit.cut, **told)
     if after.cause is Cause.LIMIT and sign * after.value < sign * limit.cut:
         # locked by nonsense or silence before, heard again, and not yet beyond restore: no limit was passed now
