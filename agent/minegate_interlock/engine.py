@@ -15,6 +15,7 @@ from minegate_interlock.lines import AreaState, Cause, Command, Feed, PointName,
 from minegate_interlock.node_output import SILENT, NodeOutput
 from minegate_interlock.orders import answer, order
 from minegate_interlock.proof_test import Key
+from minegate_interlock.proof_tests import ProofTests, wants_test
 from minegate_interlock.reaction import Reactions
 from minegate_interlock.ring import Ring
 from minegate_interlock.state import (
@@ -33,7 +34,6 @@ from minegate_interlock.state import (
     begin,
 )  # fmt: skip
 from minegate_interlock.terms import Rules, in_force
-from minegate_interlock.testing import Testing, wants_test
 from minegate_interlock.verdicts import Edge, edges
 from minegate_wire import messages
 
@@ -49,7 +49,7 @@ class Engine:
         self.outputs = {o.name: NodeOutput(o, rules.timing, rules.hash) for o in rules.every_output()}
         self.reactions = {o.name: Reactions(o.name) for o in rules.outputs}
         self.introduced = Introduced(rules.wanted())
-        self.testing = Testing(rules, tested or {}, self.outputs)
+        self.testing = ProofTests(rules, tested or {}, self.outputs)
         self.refused_records = 0
         self._state = begin(rules, now_ms)
         self._sends: list[tuple[str, bytes]] = []

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from minegate_interlock.proof_test import Key
-from minegate_interlock.testing import Testing
+from minegate_interlock.proof_tests import ProofTests
 
 log = logging.getLogger("interlock")
 
@@ -23,12 +23,12 @@ def read(folder: Path) -> dict[Key, float]:
         text = (folder / FILE).read_bytes()[:_BYTES_MAX]
         rows = json.loads(text)
         done = {Key(str(kind), str(subject)): float(utc_s) for kind, subject, utc_s in rows}
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return {}
     return {key: utc_s for key, utc_s in done.items() if math.isfinite(utc_s)}
 
 
-def keep(folder: Path, testing: Testing) -> None:
+def keep(folder: Path, testing: ProofTests) -> None:
     """Write what has changed; what cannot be written now is tried again at the next look."""
     if not testing.changed:
         return

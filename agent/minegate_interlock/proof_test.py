@@ -52,7 +52,7 @@ def find_lock(running: Running, load_dead: bool | None, feed_check_ms: int, now_
         return None
     if took_ms is None:
         return Finding(False, None, f"contact not read back open within {elapsed_ms} ms")
-    return Finding(False, took_ms, f"contact open after {took_ms} ms, load side still live after {elapsed_ms} ms")
+    return Finding(False, took_ms, f"contact open after {took_ms} ms, load side not seen dead after {elapsed_ms} ms")
 
 
 def find_fan(running: Running, now_ms: int) -> Finding | None:

@@ -41,7 +41,7 @@ def event_of(rules: Rules, line: str) -> tuple[int, Event]:
     """(ms, event). Raises LineError."""
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LineError(f"not JSON: {error}") from error
     if not isinstance(row, dict) or not isinstance(row.get("ms"), int):
         raise LineError("an object with a whole number `ms` is needed")

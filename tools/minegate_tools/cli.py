@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from minegate_tools.commands import check, decide, decode, demo, order, run, status, version
+from minegate_tools.commands import check, decide, decode, demo, explain, order, proof, rules, run, status, version
 
 OK = 0
 FAILED = 1
@@ -22,6 +22,9 @@ examples:
   minegate status site/ --watch                  what the site sees now
   minegate reset heading-1201 --dir site/ --by "Li Wei"
   minegate cut heading-1201 --dir site/ --by "Li Wei" --reason "smell of burning at the roadheader"
+  minegate explain --dir site/ --lang zh         the newest cut: reading, rule, article, contact, release
+  minegate rules site/ --diagram                 the state machine of a site, as Mermaid
+  minegate proof --dir site/                     which proof tests are due
   minegate decide site/rules.toml < events.jsonl > verdicts.jsonl
   mosquitto_sub -C 1 -N -t 'minegate/1/+/+/live' | minegate decode
 
@@ -42,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, check, run, status, order, decide, decode, version):
+    for command in (demo, check, run, status, order, explain, rules, proof, decide, decode, version):
         command.declare(commands)
     return top
 

@@ -26,7 +26,7 @@ from minegate_wire.messages import CONTACT_CLOSED, CONTACT_OPEN
 CLOCK_SANE_S = 1_700_000_000  # November 2023: before that the clock was never set, and nothing can be due by it
 
 
-class Testing:
+class ProofTests:
     """`done`: when each test was last passed, seconds since 1970. `changed` is set when it has to be kept."""
 
     def __init__(self, rules: Rules, done: dict[Key, float], outputs: Mapping[str, NodeOutput]) -> None:
