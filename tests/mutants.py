@@ -1,54 +1,81 @@
-"""Mutants of a source file: each is the file with one comparison, word or number changed."""
+"""Every small mistake that a file could have: one comparison, operator, word, number or statement changed.
+
+`mutants(source)` yields (what was changed, the whole changed tree); `module(tree)` runs one.
+"""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from types import ModuleType
 
-FLIPS: dict[type, list[type]] = {
-    ast.Lt: [ast.LtE, ast.GtE], ast.LtE: [ast.Lt, ast.Gt], ast.Gt: [ast.GtE, ast.Lt], ast.GtE: [ast.Gt, ast.Lt],
-    ast.Eq: [ast.NotEq], ast.NotEq: [ast.Eq], ast.Is: [ast.IsNot], ast.IsNot: [ast.Is], ast.And: [ast.Or],
-    ast.Or: [ast.And], ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Add], ast.BitAnd: [ast.BitOr],
-    ast.In: [ast.NotIn], ast.NotIn: [ast.In], ast.FloorDiv: [ast.Mult], ast.Div: [ast.Mult],
+_FLIPS: dict[type, tuple[type, ...]] = {
+    ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
+    ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.And: (ast.Or,), ast.Or: (ast.And,), ast.Add: (ast.Sub,),
+    ast.Sub: (ast.Add,), ast.BitAnd: (ast.BitOr,), ast.BitOr: (ast.BitAnd,), ast.LShift: (ast.Add,),
 }  # fmt: skip
 
 
 def mutants(source: str) -> Iterator[tuple[str, ast.Module]]:
-    """(line, what was changed into what; the whole tree) for each place and each change."""
-    for at, node in enumerate(ast.walk(ast.parse(source))):
-        for change in range(_changes(node)):
+    """One mutant per place and change. A statement is dropped, an expression is altered."""
+    for at in range(len(list(ast.walk(ast.parse(source))))):
+        for change in range(6):
             tree = ast.parse(source)
-            place = list(ast.walk(tree))[at]
-            before = ast.unparse(place)
-            _change(place, change)
-            yield f"line {getattr(place, 'lineno', 0)}: {before} -> {ast.unparse(place)}", tree
+            node = list(ast.walk(tree))[at]
+            what = ast.unparse(node) if isinstance(node, ast.expr | ast.stmt) else ""
+            if what and _change(node, change):
+                line = source.splitlines()[getattr(node, "lineno", 1) - 1].strip()
+                yield f"`{line}`: {_short(what)} -> {_short(ast.unparse(node))}", tree
 
 
-def _changes(node: ast.AST) -> int:
+def module(tree: ast.Module) -> ModuleType:
+    """The mutant, run. Whatever it raises goes up."""
+    made = ModuleType("mutant")
+    exec(compile(ast.fix_missing_locations(tree), "mutant", "exec"), made.__dict__)
+    return made
+
+
+def _short(text: str) -> str:
+    return text if "\n" not in text else " ".join(text.split())
+
+
+def _change(node: ast.AST, change: int) -> bool:
     if isinstance(node, ast.Compare):
-        return sum(len(FLIPS.get(type(op), [])) for op in node.ops)
-    if isinstance(node, ast.BoolOp | ast.BinOp):
-        return len(FLIPS.get(type(node.op), []))
-    if isinstance(node, ast.UnaryOp):
-        return isinstance(node.op, ast.Not | ast.USub)
-    if isinstance(node, ast.IfExp):
-        return 1
-    return isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float)
+        flips = [(place, flip) for place, op in enumerate(node.ops) for flip in _FLIPS.get(type(op), ())]
+        if change < len(flips):
+            place, flip = flips[change]
+            node.ops[place] = flip()
+            return True
+    elif isinstance(node, ast.BoolOp | ast.BinOp | ast.AugAssign) and change == 0 and type(node.op) in _FLIPS:
+        node.op = _FLIPS[type(node.op)][0]()
+        return True
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.Invert) and change == 0:
+        node.op = ast.UAdd() if isinstance(node.op, ast.Invert) else node.op
+        node.operand = node.operand if isinstance(node.op, ast.UAdd) else ast.UnaryOp(ast.Not(), node.operand)
+        return True
+    elif isinstance(node, ast.Constant) and not isinstance(node.value, str) and change < 2:
+        return _other_constant(node, change)
+    return isinstance(node, ast.FunctionDef | ast.If) and _drop(node, change)
 
 
-def _change(node: ast.AST, change: int) -> None:
-    if isinstance(node, ast.Compare):
-        for at, op in enumerate(node.ops):
-            flips = FLIPS.get(type(op), [])
-            if change < len(flips):
-                node.ops[at] = flips[change]()
-                return
-            change -= len(flips)
-    elif isinstance(node, ast.BoolOp | ast.BinOp):
-        node.op = FLIPS[type(node.op)][change]()
-    elif isinstance(node, ast.UnaryOp):
-        node.operand = ast.UnaryOp(node.op, node.operand)
-    elif isinstance(node, ast.IfExp):
-        node.body, node.orelse = node.orelse, node.body
-    elif isinstance(node, ast.Constant):
-        node.value = not node.value if isinstance(node.value, bool) else node.value + 1
+def _other_constant(node: ast.Constant, change: int) -> bool:
+    if isinstance(node.value, bool):
+        node.value = not node.value
+        return change == 0
+    if isinstance(node.value, int):
+        node.value += 1 if change == 0 else -1
+        return True
+    return False
+
+
+def _drop(node: ast.FunctionDef | ast.If, change: int) -> bool:
+    """Statement number `change` of a body does nothing."""
+    if change >= len(node.body) or not isinstance(
+        node.body[change], ast.Assign | ast.AugAssign | ast.Return | ast.Expr
+    ):
+        return False
+    dropped = node.body[change]
+    if isinstance(dropped, ast.Expr) and isinstance(dropped.value, ast.Constant):  # a docstring
+        return False
+    node.body[change] = ast.Pass()
+    return True

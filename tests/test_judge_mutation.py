@@ -19,12 +19,12 @@ from types import ModuleType
 import pytest
 
 import minegate_interlock.judge as original
-from heading import AREA, EXAMPLE, FAN, FLOW, GOOD, STALE_MS, T1, T2, rules
+from heading import AREA, FAN, FLOW, GOOD, STALE_MS, T1, T2, rules
+from judge_mutants import mutants
 from judge_stories import more_stories
 from minegate_interlock.rules import Area, Output, Rules, load
 from minegate_interlock.spoken import event_of
 from minegate_interlock.state import Cut, Event, Heard, InputsLost, Named, OutputsUp, Reset, State, Tick, begin
-from mutants import mutants
 
 OTHER = "other"
 FOLDER = Path(__file__).parent / "verdicts"
@@ -133,8 +133,8 @@ def _golden(story: str, path: Path) -> Told:
 def _stories() -> Iterator[Told]:
     for steps in (*_values(), *_lost(), *_time_and_people()):
         yield RULES, steps
-    yield _golden("fan-lock", EXAMPLE.with_name("rules-by-place.toml"))
-    yield _golden("people", EXAMPLE.with_name("rules-by-place.toml"))
+    yield _golden("fan-lock", FOLDER / "by-place.toml")
+    yield _golden("people", FOLDER / "by-place.toml")
     yield _golden("doubt-and-vote", FOLDER / "doubt-and-vote.toml")
     yield from more_stories()
 

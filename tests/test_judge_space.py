@@ -229,7 +229,7 @@ def _heading(points: tuple[str, ...]) -> Rules:
     return replace(own, limits=limits, fans=(fan,), watches=())
 
 
-SMALL = {T1: [0.99, 1.5, 3.01, NAN], FAN: [0.0, 1.0]}
+SMALL = {T1: [0.99, 1.5, 3.01], FAN: [0.0, 1.0]}
 WHOLE = {T1: [0.99, 1.5, 3.01], T2: [0.99, 3.01], FAN: [0.0, 1.0], FLOW: [2.0, 2.51]}
 
 

@@ -12,6 +12,7 @@ BAUD_RATES = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 # PERMIT 19 bytes and RELAY_STATE 21 on the line, 10 bits each (8N1). A slower line would queue PERMITs that an OPEN
 # waits behind, each of them good for another lease.
 _EXCHANGE_BYTES = 40
+_SEALED_EXCHANGE_BYTES = 48  # SIGNED_PERMIT takes 27
 
 # votes -> (members, how many must be beyond, what may hold when one member is lost)
 VOTES = {"1oo2": (2, 1, ("1oo1", "lock")), "2oo3": (3, 2, ("1oo2", "2oo2", "lock"))}
@@ -67,7 +68,7 @@ def _of(area: Area) -> tuple[str, ...]:
 def _output(output: Output | FanOutput, timing: Timing) -> None:
     if output.baud not in BAUD_RATES:
         raise UnfitError(f"output {output.name!r}: baud = {output.baud} is not one of {BAUD_RATES}")
-    exchange_ms = _EXCHANGE_BYTES * 10 * 1000 / output.baud
+    exchange_ms = (_SEALED_EXCHANGE_BYTES if output.key_file else _EXCHANGE_BYTES) * 10 * 1000 / output.baud
     if not exchange_ms <= timing.tick_ms:
         raise UnfitError(
             f"output {output.name!r}: baud = {output.baud}: a frame and its answer take {exchange_ms:.0f} ms, more than"

@@ -25,6 +25,7 @@ _OUTPUT: Keys = {
     "baud": (_INT, 1200, 115_200, False),
     "node": (_INT, 1, 255, True),
     "relay": (_INT, 0, 0, False),
+    "key_file": (_TEXT, 1, 200, False),
 }
 _DOUBT: Keys = {
     "rate_max_per_s": (_FLOAT, 1e-6, 1e9, False),

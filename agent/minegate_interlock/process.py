@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import selectors
 import signal
 import socket
@@ -19,6 +20,7 @@ from pathlib import Path
 from minegate_interlock import lines, proof_dates, sockets
 from minegate_interlock.engine import Engine
 from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, Wanted, pack
+from minegate_interlock.node_key import use_keys
 from minegate_interlock.readers import Readers
 from minegate_interlock.rules import FanOutput, Output, Rules
 from minegate_interlock.world import Line, LineLost, World
@@ -47,6 +49,7 @@ class Process:
         self._open = world.open_line
         self._engine = Engine(rules, world.boot, self._now_ms(), proof_dates.read(run_folder))
         self._wanted: deque[bytes] = deque()
+        use_keys(self._engine.outputs.values(), rules_file.parent)
         self._points: socket.socket | None = None
         self._readers = Readers(self._engine, self.selector, self._now_ms)
         self._controls: dict[socket.socket, int] = {}  # oldest first, with the time of their connection
@@ -70,7 +73,7 @@ class Process:
         log.info("ready, rules %s", self._rules.hash[:8].hex())
         while not self._stopping:
             self.turn(self.selector.select(max(0, self.next_ms - self._now_ms()) / 1000))
-        self._open_all()
+        self.open_all()
 
     def turn(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
         """One turn of the loop: what `selector` found ready, and what is due."""
@@ -95,7 +98,7 @@ class Process:
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
-    def _open_all(self) -> None:
+    def open_all(self) -> None:
         """Leaving: what is permitted ends now, not when the lease does."""
         now_ms = self._now_ms()
         for output in self._rules.every_output():
@@ -106,6 +109,16 @@ class Process:
                     line.write(frame)
                 except LineLost as error:
                     log.warning("output %s: %s", output.name, error)
+
+    def close(self) -> None:
+        """Give every descriptor back and say nothing to anybody: what the kernel does for a process that ended."""
+        for key in list(self.selector.get_map().values()):
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+        for line in self._lines.values():
+            line.close()
+        self.selector.close()
+        os.close(self._claim)
 
     # -- readings -----------------------------------------------------------------------------------------------------
 
@@ -285,15 +298,12 @@ class Process:
             if output.name not in self._lines:
                 self._open_line(output)
         self._look_at_rules(now_ms)
-        self._look_at_tests(now_ms)
+        self._engine.day(self._utc_s(), now_ms)
+        proof_dates.keep(self._run_folder, self._engine.testing)
         self._tell_wanted()
         for connection in [own for own, since_ms in self._controls.items() if now_ms - since_ms > CONTROL_WAIT_MS]:
             self._drop_control(connection)
         self._readers.tell_areas(now_ms)
-
-    def _look_at_tests(self, now_ms: int) -> None:
-        self._engine.day(self._utc_s(), now_ms)
-        proof_dates.keep(self._run_folder, self._engine.testing)
 
     def _look_at_rules(self, now_ms: int) -> None:
         try:

@@ -42,6 +42,7 @@ class Output:
     baud: int = 9600
     relay: int = 0
     kind: str = "node"
+    key_file: str = ""  # 32 hexadecimal digits that the node has as well; relative to the rules file
 
     output_class = OutputClass.AREA_POWER
 
@@ -56,6 +57,7 @@ class FanOutput:
     baud: int = 9600
     relay: int = 0
     kind: str = "node"
+    key_file: str = ""  # 32 hexadecimal digits that the node has as well; relative to the rules file
 
     output_class = OutputClass.FAN_LOCK
 

@@ -8,7 +8,24 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from minegate_tools.commands import check, decide, decode, demo, explain, order, proof, rules, run, status, version
+from minegate_tools.commands import (
+    bench,
+    check,
+    decide,
+    decode,
+    demo,
+    explain,
+    node,
+    order,
+    probe,
+    proof,
+    rules,
+    run,
+    sim,
+    sniff,
+    status,
+    version,
+)
 
 OK = 0
 FAILED = 1
@@ -26,6 +43,9 @@ examples:
   minegate rules site/ --diagram                 the state machine of a site, as Mermaid
   minegate proof --dir site/                     which proof tests are due
   minegate decide site/rules.toml < events.jsonl > verdicts.jsonl
+  minegate node build relay-9/ --board pybv11 --role relay --node 9
+  minegate sim run fan-stops                     a scenario in virtual time, judged; `sim list` shows them
+  minegate sim explore --seeds 1000              random mishaps against the promises; what fails becomes a file
   mosquitto_sub -C 1 -N -t 'minegate/1/+/+/live' | minegate decode
 
 a site is a folder: gateway.toml (ports, devices, points, uplink), rules.toml (limits, areas, outputs), run/, journal/.
@@ -45,7 +65,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, check, run, status, order, explain, rules, proof, decide, decode, version):
+    for command in (
+        demo, check, run, status, order, explain, rules, proof, decide, decode, node, sim, sniff, probe, bench, version,
+    ):  # fmt: skip
         command.declare(commands)
     return top
 
