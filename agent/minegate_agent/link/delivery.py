@@ -64,7 +64,8 @@ class Delivery:
             await self._window.acquire()
             position = records[-1].sequence
             self._confirmations.sent(position)
-            outgoing = messages(records, self._birth, source.clock.utc_ms())
+            birth, _ = source.births.at(records[0].sequence)
+            outgoing = messages(records, birth.id, source.clock.utc_ms(), birth.weights)
             tasks.create_task(self._send(outgoing, position), name=f"uplink-block-{position}")
 
     async def _block(self, position: int) -> list[Record]:
