@@ -43,7 +43,7 @@ def birth_in(payload: bytes) -> Birth | None:
 def _weights(told: Mapping[str, Any]) -> dict[tuple[int, int], int]:
     return {
         (device["number"], part): weight_of(layout["size"], layout["fields"])
-        for device in told["devices"]
+        for device in told.get("devices", ())
         for part, layout in enumerate(device["layouts"])
     }
 

@@ -23,6 +23,8 @@ HISTORY: Final = "history"
 EVENTS: Final = "event"
 BIRTH: Final = "birth"
 STATE: Final = "state"
+RECEIPT: Final = "receipt"
+COMMAND: Final = "command"
 STREAMS: Final = (BIRTH, LIVE, EVENTS, HISTORY, STATE)
 COLUMNS: Final = "xor"  # before the name of the compression in `c`: the form of link/blocks.py
 LIVE_MS: Final = 10_000  # a block whose newest record is younger than this goes out as live
@@ -45,11 +47,14 @@ def topic(mine: str, gateway: str, stream: str) -> str:
     return f"minegate/{VERSION}/{mine}/{gateway}/{stream}"
 
 
-def messages(records: Sequence[Record], birth: str, now_utc_ms: int, weights: Weights | None = None) -> list[Outgoing]:
+def messages(
+    records: Sequence[Record], birth: str, now_utc_ms: int, weights: Weights | None = None, lane: str = LIVE
+) -> list[Outgoing]:
     """At most one event message and one scan message that cover the records; events, which may be alarms, come first.
 
-    `birth`: id of the birth in force for all of them, `weights` what it says of records. A body that cannot be read
-    becomes an event of kind `unreadable` with its bytes, because its sequence must arrive whatever it holds.
+    `birth`: id of the birth in force for all of them, `weights` what it says of records. `lane`: LIVE or
+    HISTORY; what is no longer young is history in any lane. A body that cannot be read becomes an event of kind
+    `unreadable` with its bytes, because its sequence must arrive whatever it holds.
     """
     scans: list[tuple[int, Scan]] = []
     events: list[tuple[int, dict[str, object]]] = []
@@ -67,7 +72,7 @@ def messages(records: Sequence[Record], birth: str, now_utc_ms: int, weights: We
     if events:
         out.append(_event_message(events, birth))
     if scans:
-        stream = LIVE if _is_live(records[-1], now_utc_ms) else HISTORY
+        stream = lane if _is_live(records[-1], now_utc_ms) else HISTORY
         out.append(_scan_message(scans, birth, stream, weights or {}))
     return out
 
