@@ -24,7 +24,7 @@ from minegate_interlock.lines import Answer, Command, Verb, pack, unpack
 from minegate_tools.demo.site import example
 from minegate_tools.table import table
 
-COMMANDS = ("run", "check", "status", "demo", "reset", "cut", "decide", "decode", "version")
+COMMANDS = ("run", "check", "status", "demo", "reset", "cut", "decide", "decode", "journal", "verify", "version")
 DEADLINE_S = 30
 
 

@@ -93,6 +93,7 @@ class Journal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     segment_bytes: Annotated[int, Meta(ge=65_536, le=1_000_000_000)] = 8_000_000
     bytes_max: Annotated[int, Meta(ge=1_000_000)] = 2_000_000_000
     commit_ms: Annotated[int, Meta(ge=0, le=1000)] = 100
+    key_file: str = ""  # the gateway's private Ed25519 key, 64 hex digits; it signs anchors (`minegate journal key`)
 
 
 class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

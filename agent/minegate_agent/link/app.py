@@ -10,6 +10,7 @@ from typing import Any
 from minegate_agent.config import ConfigError
 from minegate_agent.link import status
 from minegate_agent.link.ahead import Ahead
+from minegate_agent.link.anchors import keep_anchoring
 from minegate_agent.link.birth import Birth, birth_of
 from minegate_agent.link.births import Births
 from minegate_agent.link.broker import DEAF
@@ -21,6 +22,7 @@ from minegate_agent.link.journal import Journal
 from minegate_agent.link.page_keeper import keep_page
 from minegate_agent.link.recall import recall
 from minegate_agent.link.shown_limits import drawn
+from minegate_agent.link.signing import BadKey, signer
 from minegate_agent.link.verdicts import Verdicts
 from minegate_agent.link.view import View
 from minegate_agent.link.world import LinkWorld
@@ -85,6 +87,7 @@ class Link:
                 "clock": watch(self._world.clock, lambda ms: self._committer.own_event("clock_step", step_ms=ms)),
                 "delivery": self._follow(),
                 **self._consumers.jobs(),
+                **self._anchoring(),
             }
             running = [tasks.create_task(job, name=name) for name, job in jobs.items()]
             await self._committer.own_event("started", config=self._site.hash)
@@ -98,6 +101,20 @@ class Link:
         """Give the files back."""
         self._journal.close()
         self._cursors.close()
+
+    def _anchoring(self) -> dict[str, Coroutine[Any, Any, object]]:
+        """Without a key there is nothing to sign with; a key that cannot be had is one line, and no reason to stop."""
+        told = self._site.config.journal.key_file
+        if not told:
+            return {}
+        try:
+            key = signer(self._site.folder / told)
+        except BadKey as error:
+            log.error("journal.key_file: %s; the journal is not signed", error)
+            return {}
+        gateway = self._site.config.gateway
+        anchoring = keep_anchoring(self._journal, self._committer, self._world.clock, key, gateway.mine, gateway.id)
+        return {"anchors": anchoring}
 
     async def _flush(self) -> None:
         """What field handed over is on disk and confirmed before the line closes, unless the disk is away."""

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from minegate_agent.clock import Clock
 from minegate_agent.link.advance import Advance
 from minegate_agent.link.ahead import Ahead
-from minegate_agent.link.journal import EVENT, Full, Journal, Loss, Record
+from minegate_agent.link.journal import EVENT, Full, Journal, Record
+from minegate_agent.link.loss_event import loss_event
 from minegate_agent.link.records import encode_event
 from minegate_agent.link.store.form import Origin
 
@@ -132,20 +133,13 @@ class Committer:
     def _declare_losses(self) -> None:
         """Journal what the journal itself lost. At once and together: `take_losses` counts on the next sequences."""
         for loss in self._journal.take_losses():
-            told = self._loss_event(loss)
+            told = loss_event(loss, self._clock.utc_ms())
             log.error(
                 "journal: %d records lost, sequences %d to %d (%s)", loss.count, loss.first, loss.last, loss.reason
             )
             for event in (told, *loss.loss_events):
                 body = encode_event(event)
                 self._noted(self._journal.append(EVENT, body), event, body)
-
-    def _loss_event(self, loss: Loss) -> dict[str, object]:
-        return {
-            "kind": "loss", "from": "link", "utc_ms": self._clock.utc_ms(), "of": "journal", "first": loss.first,
-            "last": loss.last, "count": loss.count, "reason": loss.reason, "from_utc_ms": loss.from_utc_ms,
-            "to_utc_ms": loss.to_utc_ms, "file": loss.file, "offset": loss.offset,
-        }  # fmt: skip
 
     def _refused(self, error: OSError) -> None:
         """While the disk is away people still see what happens; the page says that the disk is away."""
