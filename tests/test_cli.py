@@ -24,7 +24,20 @@ from minegate_interlock.lines import Answer, Command, Verb, pack, unpack
 from minegate_tools.demo.site import example
 from minegate_tools.table import table
 
-COMMANDS = ("run", "check", "status", "demo", "reset", "cut", "decide", "decode", "journal", "verify", "version")
+COMMANDS = (
+    "run",
+    "check",
+    "status",
+    "demo",
+    "reset",
+    "cut",
+    "decide",
+    "decode",
+    "journal",
+    "verify",
+    "verify-delivery",
+    "version",
+)
 DEADLINE_S = 30
 
 

@@ -26,7 +26,7 @@ NOW_MS = 1_772_323_200_000
 
 def scan(number: int, device: int = 1, *, part: int = 0, boot: int = 9, quality: int = 0, clock: int = 1,
          utc_ms: int = NOW_MS, record: bytes = b"\x00\x7d\x00\x01") -> Scan:  # fmt: skip
-    return Scan(boot, number, device, part, quality, 0, utc_ms, clock, record)
+    return Scan(boot, number, device, part, quality, number % 2**40, utc_ms, clock, record)
 
 
 def journaled(things: Iterable[Scan | dict[str, object]], first: int = 1) -> list[Record]:
@@ -53,7 +53,16 @@ def delivered(records: list[Record]) -> tuple[list[DeliveredScan], dict[int, dic
 
 def as_delivered(sequence: int, one: Scan) -> DeliveredScan:
     return DeliveredScan(
-        sequence, one.boot, one.number, one.device, one.part, one.quality, one.utc_ms, one.clock, one.record
+        sequence,
+        one.boot,
+        one.number,
+        one.device,
+        one.part,
+        one.quality,
+        one.utc_ms,
+        one.clock,
+        one.record,
+        one.mono_ms,
     )
 
 
@@ -232,6 +241,8 @@ def altered_device(**change: object) -> bytes:
         altered_device(s=[0, 1, 1]),
         altered_device(t=[0]),
         altered_device(q=[0]),
+        altered_device(m=[0]),
+        altered_device(m=...),
         altered_device(o=[9]),
         altered_device(z=5),
         altered_device(z=-4),

@@ -4,8 +4,8 @@ where messages are compressed with it). The format is agent/PAYLOAD.md.
 
     mosquitto_sub -h BROKER -t 'minegate/1/#' -F '%t %x' | python read_payload.py
 
-Input lines are "topic hex" or "hex"; output is one JSON object per scan, event, birth and state. Values are decoded
-once the birth has gone by (it is retained). Sequences may come twice: keep one of each (gateway, sequence).
+Input is "topic hex" or "hex" a line, output one JSON object per scan, event, birth and state; values once the birth has
+gone by (it is retained). Sequences may come twice: keep one of each (gateway, sequence).
 """
 
 import json
@@ -63,12 +63,12 @@ def scans(message, birth=None):
     whole = unpacked(message["c"], message["r"], sum(sizes)) if devices else b""
     for device, size in zip(devices, sizes, strict=True):
         block, whole = joined(whole[:size], device["z"], device["w"]), whole[size:]
-        sequences = list(accumulate(device["s"], initial=message["f"]))[1:]
-        boot, *numbers = device["o"]
+        sequences, (boot, *numbers) = list(accumulate(device["s"], initial=message["f"]))[1:], device["o"]
         same = [key if isinstance(key, list) else [key] * len(sequences) for key in (device["q"], device["k"])]
-        for at, row in enumerate(zip(sequences, accumulate(device["t"]), *same, accumulate(numbers), strict=True)):
+        columns = sequences, accumulate(device["t"]), *same, accumulate(numbers), accumulate(device["m"])
+        for at, row in enumerate(zip(*columns, strict=True)):
             record = block[at * device["z"] :][: device["z"]]
-            scan = dict(zip(("sequence", "utc_ms", "quality", "clock", "number"), row, strict=True))
+            scan = dict(zip(("sequence", "utc_ms", "quality", "clock", "number", "mono_ms"), row, strict=True))
             scan |= {"device": device["n"], "part": device["p"], "boot": boot, "record": record.hex()}
             if birth is not None and birth["b"] == message["b"]:
                 scan["values"] = values(birth, device["n"], device["p"], record)

@@ -8,7 +8,19 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from minegate_tools.commands import check, decide, decode, demo, journal, order, run, status, verify, version
+from minegate_tools.commands import (
+    check,
+    decide,
+    decode,
+    demo,
+    journal,
+    order,
+    run,
+    status,
+    verify,
+    verify_delivery,
+    version,
+)
 
 OK = 0
 FAILED = 1
@@ -42,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, check, run, status, order, decide, decode, journal, verify, version):
+    for command in (demo, check, run, status, order, decide, decode, journal, verify, verify_delivery, version):
         command.declare(commands)
     return top
 

@@ -70,7 +70,7 @@ def _rows(record: Record, births: Births) -> Iterator[tuple[Any, ...]]:
             birth = _known(births, record.sequence)
             delivered = DeliveredScan(
                 record.sequence, scan.boot, scan.number, scan.device, scan.part, scan.quality, scan.utc_ms, scan.clock,
-                scan.record,
+                scan.record, scan.mono_ms,
             )  # fmt: skip
             flags = quality_text(scan.quality)
             for field, value in birth.readings(delivered):

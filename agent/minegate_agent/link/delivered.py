@@ -11,6 +11,8 @@ import msgpack
 from minegate_agent.link.blocks import joined
 from minegate_agent.link.compression import CannotUnpack, unpacked
 from minegate_agent.link.payload import COLUMNS, VERSION
+from minegate_agent.link.records import encode_scan
+from minegate_agent.scan import Scan
 
 SCANS_MAX = 1_000_000  # in one message; with the next, a bound for nonsense far above what is ever sent
 BLOCK_BYTES_MAX = 1 << 28
@@ -32,6 +34,7 @@ class DeliveredScan(NamedTuple):
     utc_ms: int
     clock: int
     record: bytes
+    mono_ms: int
 
 
 class DeliveredEvent(NamedTuple):
@@ -115,13 +118,24 @@ def _scans(device: Mapping[str, Any], first: int, block: bytes) -> list[Delivere
         accumulate(device["t"]),
         _each(device["k"], count),
         (block[at : at + size] for at in range(0, size * count, size)) if size else [b""] * count,
+        accumulate(device["m"]),
         strict=True,
     )
     return [
-        DeliveredScan(sequence, boot, number, device["n"], device["p"], quality, utc_ms, clock, record)
-        for sequence, number, quality, utc_ms, clock, record in columns
+        DeliveredScan(sequence, boot, number, device["n"], device["p"], quality, utc_ms, clock, record, mono_ms)
+        for sequence, number, quality, utc_ms, clock, record, mono_ms in columns
     ]
 
 
 def _each(told: int | list[int], count: int) -> list[int]:
     return [told] * count if isinstance(told, int) else told
+
+
+def body_of(scan: DeliveredScan) -> bytes:
+    """The scan's body as it stands in the journal, which is what the hash chain covers."""
+    return encode_scan(
+        Scan(
+            scan.boot, scan.number, scan.device, scan.part, scan.quality, scan.mono_ms, scan.utc_ms, scan.clock,
+            scan.record,
+        )
+    )  # fmt: skip
