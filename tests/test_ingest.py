@@ -1,4 +1,4 @@
-"""The receiving end keeps each record once, tells what is missing and follows the chain; its receipt is the last word."""
+"""The receiving end keeps each record once, tells what is missing, follows the chain; its receipt is the last word."""
 
 from __future__ import annotations
 
