@@ -146,6 +146,13 @@ class Uplink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     backoff_max_s: Annotated[float, Meta(gt=0, le=600)] = 0.8
 
 
+class Commands(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who may command from above: files of public Ed25519 keys. `remote_cut`: whether power may be cut so."""
+
+    keys: tuple[str, ...] = ()
+    remote_cut: bool = False
+
+
 class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The local page. Other addresses than the loopback need a reason: the page has no accounts."""
 
@@ -165,6 +172,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     hold: Hold = Hold()
     journal: Journal = Journal()
     uplink: Uplink | list[Uplink] | None = None
+    commands: Commands = Commands()
     page: Page = Page()
 
     @property

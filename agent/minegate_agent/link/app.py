@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 from minegate_agent.config import ConfigError
@@ -13,16 +14,18 @@ from minegate_agent.link.ahead import Ahead
 from minegate_agent.link.anchors import keep_anchoring
 from minegate_agent.link.birth import Birth, birth_of
 from minegate_agent.link.births import Births
-from minegate_agent.link.broker import DEAF
+from minegate_agent.link.broker import DEAF, Ears
 from minegate_agent.link.clock_watch import watch
+from minegate_agent.link.commands import Commands
 from minegate_agent.link.committer import Committer
 from minegate_agent.link.consumers import Consumers, Cursors
 from minegate_agent.link.intake import Intake
 from minegate_agent.link.journal import Journal
 from minegate_agent.link.page_keeper import keep_page
+from minegate_agent.link.payload import COMMAND, topic
 from minegate_agent.link.recall import recall
 from minegate_agent.link.shown_limits import drawn
-from minegate_agent.link.signing import BadKey, signer
+from minegate_agent.link.signing import BadKey, public_key, signer
 from minegate_agent.link.verdicts import Verdicts
 from minegate_agent.link.view import View
 from minegate_agent.link.world import LinkWorld
@@ -67,8 +70,13 @@ class Link:
             self._journal, self._births, self._committer, world.clock, self.view, site.hash, self._birth_of_config
         )
         self._verdicts = Verdicts(self._journal, self._committer, world.clock, self.view)
+        self._commands = self._obeying(folder)
+        gateway = site.config.gateway
+        ears = DEAF
+        if self._commands is not None:
+            ears = Ears((topic(gateway.mine, gateway.id, COMMAND),), self._commands.hear)
         self._consumers = Consumers(
-            site, world, self._cursors, self._journal, self._births, self._committer, self._ahead, DEAF,
+            site, world, self._cursors, self._journal, self._births, self._committer, self._ahead, ears,
             self._show_delivery,
         )  # fmt: skip
 
@@ -89,6 +97,8 @@ class Link:
                 **self._consumers.jobs(),
                 **self._anchoring(),
             }
+            if self._commands is not None:
+                jobs["commands"] = self._commands.keep_obeying()
             running = [tasks.create_task(job, name=name) for name, job in jobs.items()]
             await self._committer.own_event("started", config=self._site.hash)
             log.info("link up, journal at %d, consumers have %d", self._journal.last_sequence, self._cursors.released)
@@ -101,6 +111,32 @@ class Link:
         """Give the files back."""
         self._journal.close()
         self._cursors.close()
+
+    def _obeying(self, folder: Path) -> Commands | None:
+        """Without a key nobody can command, and nobody listens."""
+        told = self._site.config.commands
+        keys = []
+        for name in told.keys:
+            try:
+                keys.append(public_key(self._site.folder / name))
+            except BadKey as error:
+                log.error("commands.keys: %s; whoever has this key cannot command", error)
+        if not keys:
+            return None
+        gateway = self._site.config.gateway
+        return Commands(
+            folder,
+            self._site.folder / "staged",
+            self._site.run_folder / "control.sock",
+            self._world.disk,
+            self._world.clock,
+            self._committer,
+            (gateway.mine, gateway.id),
+            tuple(keys),
+            remote_cut=told.remote_cut,
+            send_again=lambda first, last: self._consumers.send_again(first, last),
+            status=self._document,
+        )
 
     def _anchoring(self) -> dict[str, Coroutine[Any, Any, object]]:
         """Without a key there is nothing to sign with; a key that cannot be had is one line, and no reason to stop."""

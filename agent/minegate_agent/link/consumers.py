@@ -109,6 +109,11 @@ class Consumers:
         """Up to where every consumer has everything."""
         return min((watermark.confirmed.value for watermark in self.watermarks), default=0)
 
+    def send_again(self, first: int, last: int) -> bool:
+        """To all who are there; False if nobody is."""
+        asked = [uplink.send_again(first, last) for uplink in self.uplinks]
+        return any(asked)
+
     def jobs(self) -> dict[str, Coroutine[None, None, None]]:
         """What runs for them, by name."""
         running: dict[str, Coroutine[None, None, None]] = {}

@@ -29,6 +29,7 @@ from minegate_agent.link.watermark import Watermark
 BLOCK_BYTES_MAX = 100_000  # of records: below the 128 kB that the strictest public brokers take as one message
 EVENTS_MAX = 100  # in one message
 RETRY_S = 1.0
+ASKED_MAX = 20  # ranges that somebody wants again; the last ones count
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Delivery:
         self._some_event = asyncio.Event()
         self._history: deque[Range] = deque()
         self._some_history = asyncio.Event()
+        self._asked_for: deque[Range] = deque(maxlen=ASKED_MAX)
         self._window = asyncio.Semaphore(max(1, session.in_flight_max - 1))  # one place is kept for events
         self._pace = Pace(session.in_flight_max // 2, BLOCK_BYTES_MAX)
         self._on_the_way = 0  # blocks of history
@@ -106,6 +108,11 @@ class Delivery:
     def _is_live(self, record: Record) -> bool:
         utc_ms = utc_ms_of(record.klass, record.body)
         return utc_ms is None or self._source.clock.utc_ms() - utc_ms < LIVE_MS
+
+    def send_again(self, first: int, last: int) -> None:
+        """As history, whether it is confirmed or not."""
+        self._asked_for.append((first, last))
+        self._later([(first, last)])
 
     def _later(self, gaps: list[Range]) -> None:
         self._history.extend(gaps)
@@ -224,6 +231,8 @@ class Delivery:
 
     def _is_elsewhere(self, sequence: int) -> bool:
         receipts = self._source.receipts
+        if any(first <= sequence <= last for first, last in self._asked_for):
+            return False
         return (
             sequence in self._mine
             or self._source.watermark.ranges.covers(sequence)

@@ -57,6 +57,7 @@ class Uplink:
         self._receipt_topic = receipt_topic
         self._silence_s = silence_s
         self._on_edge = on_edge
+        self._delivery: Delivery | None = None
         self._taken_ms = 0
         self._why = ""
         self._strange = 0
@@ -65,6 +66,13 @@ class Uplink:
     def name(self) -> str:
         """Of the consumer."""
         return self._source.watermark.name
+
+    def send_again(self, first: int, last: int) -> bool:
+        """Deliver these sequences once more; False if nobody is there to take them."""
+        if not self.connected or self._delivery is None:
+            return False
+        self._delivery.send_again(first, last)
+        return True
 
     async def keep_delivering(self) -> None:
         """Connect, deliver, connect again, for ever."""
@@ -100,7 +108,8 @@ class Uplink:
                     tasks.create_task(session.lost(), name="uplink-lost")
                     tasks.create_task(self._notice_silence(session), name="uplink-silence")
                     tasks.create_task(self._until_elsewhere(), name="uplink-elsewhere")
-                    tasks.create_task(Delivery(source, session, self._up).deliver(tasks), name="uplink-deliver")
+                    self._delivery = Delivery(source, session, self._up)
+                    tasks.create_task(self._delivery.deliver(tasks), name="uplink-deliver")
             except asyncio.CancelledError:
                 await self._goodbye(session)
                 raise
