@@ -154,7 +154,16 @@ def _file(name: str) -> str:
 
 
 def _format(site: Site, uplink: config.Uplink, world: LinkWorld) -> Format:
+    """Who speaks none of the others does not load them."""
     gateway = site.config.gateway
+    if uplink.format == "json":
+        from minegate_agent.link.format_json import Json
+
+        return Json(gateway.mine, gateway.id, world.clock)
+    if uplink.format == "sparkplug":
+        from minegate_agent.link.format_sparkplug import Sparkplug
+
+        return Sparkplug(gateway.mine, gateway.id, world.clock)
     return Native(gateway.mine, gateway.id, world.clock)
 
 

@@ -246,9 +246,19 @@ class Delivery:
         if birth.id in self._born:
             return
         async with self._bearing:
-            for message in source.form.born(birth, newest=behind is None):
-                await self._session.publish(message.topic, message.payload, retain=message.retain)
+            if birth.id in self._born:
+                return
+            told = source.form.born(birth, newest=behind is None)
             self._born.add(birth.id)
+            # All of it is given to the line at once: nothing may come between (Sparkplug numbers what it sends).
+            await asyncio.gather(
+                *(self._session.publish(each.topic, each.payload, retain=each.retain) for each in told)
+            )
+
+    async def bear_again(self) -> None:
+        """Somebody has asked for what explains the present."""
+        self._born.clear()
+        await self._bear(self._source.durable.value + 1)
 
     def _hand_over(
         self, tasks: asyncio.TaskGroup, messages: list[Message], ranges: list[Range], done: Callable[[], None]

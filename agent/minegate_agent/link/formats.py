@@ -21,9 +21,13 @@ class Message(NamedTuple):
 
 
 class Format(Protocol):
-    """One connection's language; `begin` is called at each connection."""
+    """A consumer's language; `begin` is called at each connection, before anything else."""
 
     content_type: str
+    heard: tuple[str, ...]  # topics on which somebody may ask for births
+
+    def asks_for_birth(self, topic: str, payload: bytes) -> bool:
+        """Whether a message on such a topic asks that everything be explained anew."""
 
     def begin(self) -> None:
         """A new connection."""
@@ -45,10 +49,15 @@ class Native:
     """agent/PAYLOAD.md."""
 
     content_type = "application/msgpack"
+    heard: tuple[str, ...] = ()
 
     def __init__(self, mine: str, gateway: str, clock: Clock) -> None:
         self._topics = {stream: topic(mine, gateway, stream) for stream in STREAMS}
         self._clock = clock
+
+    def asks_for_birth(self, _topic: str, _payload: bytes) -> bool:
+        """See Format. Births are retained: nobody needs to."""
+        return False
 
     def begin(self) -> None:
         """See Format. Every connection is like the other."""

@@ -20,6 +20,7 @@ from minegate_agent.link.windows import Windows
 
 GOODBYE_S = 0.5
 LOOK_S = 5.0  # at the hours of the day
+REBIRTH_S = 1.0  # births are told at most so often, whoever asks
 RETURN_S = 600.0  # on a broker that is not the first one; then the first one is asked again
 
 log = logging.getLogger("link")
@@ -58,6 +59,8 @@ class Uplink:
         self._silence_s = silence_s
         self._on_edge = on_edge
         self._delivery: Delivery | None = None
+        self._asked = asyncio.Event()
+        self._wanted = False
         self._taken_ms = 0
         self._why = ""
         self._strange = 0
@@ -100,7 +103,9 @@ class Uplink:
         if source.receipts is not None:
             source.receipts.begin()
         offline = source.form.offline(self._birth())
-        ears = Ears((*self._ears.topics, *([self._receipt_topic] if source.receipts else [])), self._hear)
+        ears = Ears(
+            (*self._ears.topics, *source.form.heard, *([self._receipt_topic] if source.receipts else [])), self._hear
+        )
         async with broker.session(Will(offline.topic, offline.payload, offline.retain), ears) as session:
             self._taken_ms = source.clock.monotonic_ms()
             try:
@@ -110,6 +115,7 @@ class Uplink:
                     tasks.create_task(self._until_elsewhere(), name="uplink-elsewhere")
                     self._delivery = Delivery(source, session, self._up)
                     tasks.create_task(self._delivery.deliver(tasks), name="uplink-deliver")
+                    tasks.create_task(self._bear_when_asked(self._delivery), name="uplink-births")
             except asyncio.CancelledError:
                 await self._goodbye(session)
                 raise
@@ -137,6 +143,15 @@ class Uplink:
             left_s -= LOOK_S
         raise BrokerLost("its window has closed" if self._turn == 0 else "the first broker is asked again")
 
+    async def _bear_when_asked(self, delivery: Delivery) -> None:
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            if self._wanted:
+                self._wanted = False
+                await delivery.bear_again()
+                await asyncio.sleep(REBIRTH_S)
+
     async def _goodbye(self, session: Session) -> None:
         """A clean disconnect silences the last will, so the state is told before it."""
         offline = self._source.form.offline(self._birth())
@@ -151,6 +166,10 @@ class Uplink:
 
     def _hear(self, topic: str, payload: bytes) -> None:
         source = self._source
+        if topic in source.form.heard:
+            self._wanted |= source.form.asks_for_birth(topic, payload)
+            self._asked.set()
+            return
         if topic != self._receipt_topic:
             self._ears.hear(topic, payload)
             return
