@@ -9,6 +9,8 @@ import pytest
 
 from mosquitto import Mosquitto
 
+pytest_plugins = ["vm_pythons"]
+
 
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:

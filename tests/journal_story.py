@@ -11,7 +11,7 @@ from minegate_agent.link.cursor import Cursor
 from minegate_agent.link.journal import EVENT, SCAN, Full, Journal, Loss, Record
 from minegate_agent.link.records import decode_event, decode_scan, encode_event, encode_scan
 from minegate_agent.scan import Scan
-from sim_disk import Killed, PowerCut, SimDisk
+from minegate_sim.disk import Killed, PowerCut, SimDisk
 
 FOLDER = Path("/journal")
 CURSOR = Path("/cursor/uplink")

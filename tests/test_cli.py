@@ -21,7 +21,7 @@ from minegate_agent.link.store.reader import Record
 from minegate_agent.scan import Scan
 from minegate_agent.site import load_site
 from minegate_interlock.lines import Answer, Command, Verb, pack, unpack
-from minegate_tools.demo.site import example
+from minegate_sim.example import example
 from minegate_tools.table import table
 
 COMMANDS = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from minegate_agent.link.cursor import RANGES_MAX, Cursor
-from sim_disk import PowerCut, SimDisk
+from minegate_sim.disk import PowerCut, SimDisk
 
 PATH = Path("/journal/cursor")
 

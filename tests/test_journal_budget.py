@@ -9,7 +9,7 @@ from pathlib import Path
 
 from journal_story import FOLDER, loss_body, scan_body
 from minegate_agent.link.journal import EVENT, SCAN, Journal, Loss
-from sim_disk import SimDisk
+from minegate_sim.disk import SimDisk
 
 BYTES_MAX = 10_000
 UTC_MS = 1_700_000_000_000

@@ -16,7 +16,7 @@ from minegate_agent.link.inspection import Gap, SegmentSeen, inspect
 from minegate_agent.link.journal import EVENT, SCAN, Journal, Loss, Record
 from minegate_agent.link.store.form import HEADER_BYTES, RECORD_BYTES, name_of
 from minegate_agent.link.store.window import CHUNK_BYTES
-from sim_disk import SPOT_BYTES, SimDisk
+from minegate_sim.disk import SPOT_BYTES, SimDisk
 
 FIRST_SEGMENT = FOLDER / "00000000000000000001.seg"
 UTC_MS = 1_700_000_000_000

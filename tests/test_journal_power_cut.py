@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from journal_story import FOLDER, Story
 from minegate_agent.link.store.form import name_of
-from sim_disk import KILL, POWER_CUT, SimDisk
+from minegate_sim.disk import KILL, POWER_CUT, SimDisk
 
 ROOMY = 1_000_000
 OPENING = 4  # the sync of the last segment comes after two of the cursor and one of the folder

@@ -15,7 +15,7 @@ from minegate_agent.link.journal import EVENT, SCAN, Full, Journal, NotOurs, Rec
 from minegate_agent.link.records import encode_event
 from minegate_agent.link.store import form
 from minegate_agent.link.store.window import CHUNK_BYTES
-from sim_disk import SimDisk
+from minegate_sim.disk import SimDisk
 
 SEGMENT_BYTES = 2_000
 

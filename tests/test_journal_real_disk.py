@@ -15,7 +15,7 @@ import pytest
 from journal_story import scan_body
 from minegate_agent.link.disk import OS_DISK, Disk
 from minegate_agent.link.journal import SCAN, Journal, Record
-from sim_disk import SimDisk
+from minegate_sim.disk import SimDisk
 
 WRITER = """
 import sys

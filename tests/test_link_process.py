@@ -21,8 +21,8 @@ from minegate_agent.link.births import Births
 from minegate_agent.link.clock_watch import offset_of, step_ms
 from minegate_agent.link.disk import OS_DISK
 from minegate_agent.site import load_site
+from minegate_sim.disk import SimDisk
 from mosquitto import free_port
-from sim_disk import SimDisk
 
 
 async def document(site: Path) -> dict[str, object]:

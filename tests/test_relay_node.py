@@ -27,11 +27,15 @@ def _open(count: int = 0, relay: int = 0) -> bytes:
 class Cabinet:
     """A node and a contactor that follows its coil; time in the node's 30-bit ticks."""
 
-    def __init__(self, now_ms: int = 0) -> None:
-        self.node = RelayNode(NODE, NONCE)
+    def __init__(self, now_ms: int = 0, opened_at: int | None = 0, node: RelayNode | None = None) -> None:
+        """`opened_at`: the count of the OPEN that arms it after its boot; None: none came yet."""
+        self.node = node or RelayNode(NODE, NONCE)
         self.now_ms = now_ms
         self.closed = False
         self.node.step(now_ms, False)
+        if opened_at is not None:
+            self.node.feed(_open(opened_at))
+            assert self.node.reply()
 
     def after(self, ms: int, data: bytes = b"", stuck: bool | None = None) -> bool:
         """Time passes, bytes arrive, the loop runs once. `stuck`: what the contact reads, whatever the coil does."""
@@ -57,8 +61,17 @@ def _fields(answer: bytes, kind: int) -> dict[str, int]:
 
 
 def test_a_node_boots_open_and_says_so() -> None:
-    state = Cabinet().state()
+    state = Cabinet(opened_at=None).state()
     assert (state["contact"], state["trip_cause"], state["lease_left_ms"]) == (0, messages.TRIP_BOOT, 0)
+
+
+@pytest.mark.parametrize(("reset_cause", "trip"), [(1, 1), (2, 1), (messages.RESET_WATCHDOG, messages.TRIP_WATCHDOG)])
+def test_after_a_boot_of_any_cause_a_permit_is_refused_until_an_open_came(reset_cause: int, trip: int) -> None:
+    cabinet = Cabinet(opened_at=None, node=RelayNode(NODE, NONCE, reset_cause))
+    assert not cabinet.after(0, _permit(1))
+    assert (cabinet.state()["trip_cause"], cabinet.state()["refused"]) == (trip, 1)
+    assert not cabinet.after(0, _open(2))
+    assert cabinet.after(0, _permit(3))
 
 
 def test_a_permit_energises_until_its_lease_ends_within_one_step() -> None:
@@ -71,7 +84,7 @@ def test_a_permit_energises_until_its_lease_ends_within_one_step() -> None:
 
 
 def test_permits_renewed_in_time_keep_the_contact_closed_over_the_wrap_of_count_and_ticks() -> None:
-    cabinet = Cabinet(now_ms=TICKS - 5000)
+    cabinet = Cabinet(now_ms=TICKS - 5000, opened_at=65_499)
     for count in range(65_500, 65_600):
         assert cabinet.after(150, _permit(count & 0xFFFF))
 
@@ -79,8 +92,9 @@ def test_permits_renewed_in_time_keep_the_contact_closed_over_the_wrap_of_count_
 def test_ten_thousand_forged_replayed_and_damaged_permits_never_energise() -> None:
     chance = random.Random(9)
     cabinet = Cabinet()
-    assert cabinet.after(0, _permit(1000))
+    assert cabinet.after(0, _permit(999))
     assert not cabinet.after(LEASE_MS)
+    assert not cabinet.after(0, _open(1000))  # armed: nothing but the frames themselves keeps it open
     old = [_permit(count) for count in (*range(900, 1001), (1000 - 0x7FFF) & 0xFFFF, (1000 + 0x8000) & 0xFFFF)]
     for number in range(10_000):
         kind = chance.randrange(6)
@@ -111,8 +125,10 @@ def test_no_length_of_silence_gives_power_back(days: float, step_ms: int) -> Non
     assert cabinet.after(0, _permit(1))
     for _ in range(int(days * DAY_MS) // step_ms):
         assert not cabinet.after(step_ms)
+    assert not cabinet.after(0, _permit(2))
+    assert not cabinet.after(0, _open(3))
     assert not cabinet.after(0, _permit(1))
-    assert cabinet.after(0, _permit(2))
+    assert cabinet.after(0, _permit(4))
 
 
 @pytest.mark.parametrize("silence_ms", [int(6.3 * DAY_MS), int(12.5 * DAY_MS), TICKS // 2, TICKS - 1])
@@ -126,6 +142,15 @@ def test_a_clock_that_steps_back_ends_the_lease() -> None:
     cabinet = Cabinet(now_ms=10_000)
     assert cabinet.after(0, _permit(1))
     assert not cabinet.after(-1)
+
+
+def test_after_its_lease_ran_out_a_newer_permit_alone_does_not_close_again() -> None:
+    cabinet = Cabinet()
+    assert cabinet.after(0, _permit(1))
+    assert not cabinet.after(LEASE_MS)
+    assert not cabinet.after(0, _permit(2))
+    assert not cabinet.after(0, _open(3))
+    assert cabinet.after(0, _permit(4))
 
 
 def test_open_opens_in_the_same_step_whatever_its_count() -> None:

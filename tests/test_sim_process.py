@@ -23,7 +23,7 @@ from minegate_sim.control import obey
 from minegate_sim.heading import Heading
 from minegate_sim.watch import Watch, parse
 from minegate_wire.frame import HEAD, Receiver, encode
-from minegate_wire.messages import ASK, HELLO, PERMIT, dec
+from minegate_wire.messages import ASK, HELLO, OPEN, PERMIT, TRIP_COMMAND, dec
 from mosquitto import Mosquitto
 from sim_vda5050 import STATE_KEYS
 
@@ -108,11 +108,13 @@ async def test_from_the_fan_to_the_contact_everything_real_is_told_as_truth(tmp_
 
 
 def close_the_contact(folder: Path) -> None:
-    """As the gateway does it: ask for the nonce of this boot, then permit."""
+    """As the gateway does it: ask for the nonce of this boot, arm what the boot has latched, then permit."""
     with serial.Serial(str(folder / "relay-1"), 9600, timeout=5.0) as port:
         port.write(encode(9, ASK, ((HELLO,),)))
         hello = whole_frame(port)
-        port.write(encode(9, PERMIT, ((0, 600, hello[3], 1, 0, 0),)))
+        port.write(encode(9, OPEN, ((0, TRIP_COMMAND, 1),)))
+        assert whole_frame(port)[0] == 0
+        port.write(encode(9, PERMIT, ((0, 600, hello[3], 2, 0, 0),)))
         assert whole_frame(port)[0] == 0
 
 

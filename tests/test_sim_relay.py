@@ -27,6 +27,7 @@ class Bench:
         self.now_ms = 0.0
         self.count = 0
         self.state: list[int] = [0] * 8
+        self.send(OPEN, (0, TRIP_COMMAND, 0))  # arms it: a boot is latched
 
     def pass_ms(self, ms: float) -> None:
         end_ms = self.now_ms + ms
@@ -120,6 +121,7 @@ def test_a_board_without_supply_lets_go_and_comes_back_as_another_boot() -> None
     bench.permit()
     bench.pass_ms(100.0)
     assert len(bench.moves) == 2
+    bench.send(OPEN, (0, TRIP_COMMAND, bench.count))
     bench.permit(nonce=4712)
     bench.pass_ms(100.0)
     assert bench.moves[-1][1] is True

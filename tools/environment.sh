@@ -52,3 +52,15 @@ environment() {
   .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[$extra]"
   printf '%s %s' "$want" "$extra" >"$stamp"
 }
+
+# micropython_vm: the MicroPython VM of firmware/vm, from its lock file; nothing to do while that has not changed.
+micropython_vm() {
+  local lock=firmware/vm/package-lock.json stamp=firmware/vm/node_modules/.installed want
+  want="$(sha256sum "$lock" | cut -c1-64)"
+  [[ -f $stamp && "$(<"$stamp")" == "$want" ]] && return 0
+  # a Node that is not Debian's is as good, and Debian's npm would replace it
+  if ! command -v node >/dev/null || ! command -v npm >/dev/null; then debian nodejs npm; fi
+  say "npm ci"
+  (cd firmware/vm && npm ci --no-audit --no-fund --loglevel=error >&2)
+  printf '%s' "$want" >"$stamp"
+}

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minegate_agent.config import ConfigError, Uplink
-from minegate_agent.site import FILE, Site, SitePoint, load_site
+from minegate_agent.field.plan import LinePlan, plan_site, problems
+from minegate_agent.site import FILE, Site, load_site
 from minegate_agent.worst_case import Worst, worst_case
 from minegate_interlock.rules import Area, Limit, Rules, RulesError, load
 
@@ -30,29 +31,33 @@ class Report(NamedTuple):
     site: Site | None = None
     areas: tuple[Area, ...] = ()
     limits: tuple[LimitTime, ...] = ()
+    lines: tuple[LinePlan, ...] = ()
 
 
 def check(folder: Path) -> Report:
     """Read and compare the site's two files. Reads nothing else, opens no port."""
-    problems: list[str] = []
+    found: list[str] = []
     site = rules = None
     try:
         site = load_site(folder)
     except ConfigError as error:
-        problems.append(str(error))
+        found.append(str(error))
     path = folder / RULES_FILE
     try:
         rules = load(path.read_bytes(), str(path))
     except RulesError as error:
-        problems.append(str(error))
+        found.append(str(error))
     except OSError as error:
-        problems.append(f"{path}: {error.strerror}")
+        found.append(f"{path}: {error.strerror}")
+    plans = plan_site(site) if site else {}
+    found += (f"{folder / FILE}: {line}" for plan in plans.values() for line in problems(plan))
+    lines = tuple(plans.values())
     if site is None or rules is None:
-        return Report(tuple(problems), site)
-    problems += (f"{path}: {line}" for line in _crossed(site, rules))
-    problems += (f"{folder / FILE}: {line}" for line in _uplink(site))
-    times = tuple(_time(site, rules, limit) for limit in rules.limits)
-    return Report(tuple(problems), site, rules.areas, times)
+        return Report(tuple(found), site, lines=lines)
+    found += (f"{path}: {line}" for line in _crossed(site, rules))
+    found += (f"{folder / FILE}: {line}" for line in _uplink(site))
+    times = tuple(_time(site, rules, plans, limit) for limit in rules.limits)
+    return Report(tuple(found), site, rules.areas, times, lines)
 
 
 def _crossed(site: Site, rules: Rules) -> Iterator[str]:
@@ -118,13 +123,13 @@ def _uplink_files(site: Site, uplink: Uplink, where: str) -> Iterator[str]:
             yield f"{key} {value!r}: there is no such file"
 
 
-def _time(site: Site, rules: Rules, limit: Limit) -> LimitTime:
+def _time(site: Site, rules: Rules, plans: dict[str, LinePlan], limit: Limit) -> LimitTime:
     point = next((point for point in site.points if point.name == limit.point), None)
-    return LimitTime(limit.area, limit.point, _words(limit), None if point is None else _worst(site, rules, point))
-
-
-def _worst(site: Site, rules: Rules, point: SitePoint) -> Worst:
-    return worst_case(site, site.devices[point.device], rules.timing.tick_ms, rules.timing.lease_ms)
+    worst = None
+    if point is not None:
+        device = site.devices[point.device]
+        worst = worst_case(plans.get(device.port), device, rules.timing.tick_ms, rules.timing.lease_ms)
+    return LimitTime(limit.area, limit.point, _words(limit), worst)
 
 
 def _words(limit: Limit) -> str:

@@ -43,6 +43,13 @@ class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
     turnaround_ms: Annotated[float, Meta(ge=0, le=1000)] = 0.0
+    gap_ms: Annotated[float, Meta(ge=0, le=1000)] | None = None  # None: 3.5 characters, 1.75 ms above 19200 baud
+    rs485: bool = False  # the kernel turns the line round with RTS; false: the adapter does it by itself
+    rts_before_ms: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    rts_after_ms: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    eager: bool = False  # ask again as soon as the line is free; `period_ms` is then the most that it may take
+    isolate: bool = False  # a process of its own: for drivers that are not trusted
+    memory_mb: Annotated[int, Meta(ge=64, le=4096)] = 256  # address space of that process
     interface: str = ""
     channel: str = ""
     bitrate: Annotated[int, Meta(ge=1000, le=8_000_000)] = 250_000
@@ -60,7 +67,11 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     title_zh: Text = ""
     title_en: Text = ""
     period_ms: Annotated[int, Meta(ge=20, le=3_600_000)] = 1000
-    timeout_ms: Annotated[int, Meta(ge=5, le=60_000)] = 200
+    timeout_ms: Annotated[int, Meta(ge=5, le=60_000)] = 200  # ceiling of the time-out that is learned
+    timeout_floor_ms: Annotated[float, Meta(ge=1, le=60_000)] = 5.0
+    turnaround_ms: Annotated[float, Meta(ge=0, le=1000)] | None = None  # None: the port's
+    job: Literal["trip", "scan", "background"] = "scan"
+    deadline_ms: Annotated[int, Meta(ge=1, le=3_600_000)] | None = None  # from due to answered; None: the period
     options: dict[str, int | float | str | bool] = {}
 
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
+import time
 from pathlib import Path
 
 from minegate_interlock.process import Process
 from minegate_interlock.rules import RulesError, load
+from minegate_interlock.serial_line import SerialLine
+from minegate_interlock.world import World
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 def main() -> int:
@@ -18,10 +26,11 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="where the sockets are")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
+    world = World(_now_ms, int.from_bytes(os.urandom(4), "little") or 1, SerialLine)
     try:
         rules = load(given.rules.read_bytes(), str(given.rules))
         given.run.mkdir(parents=True, exist_ok=True)
-        process = Process(rules, given.rules.absolute(), given.run)
+        process = Process(rules, given.rules.absolute(), given.run, world)
     except (RulesError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

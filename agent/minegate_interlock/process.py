@@ -13,16 +13,16 @@ import os
 import selectors
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from minegate_interlock import lines, sockets
 from minegate_interlock.engine import Engine
 from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, pack
+from minegate_interlock.node_key import use_keys
 from minegate_interlock.readers import Readers
 from minegate_interlock.rules import Output, Rules
-from minegate_interlock.serial_line import LineLost, SerialLine
+from minegate_interlock.world import Line, LineLost, World
 
 log = logging.getLogger("interlock")
 
@@ -34,23 +34,22 @@ WAITING_MAX = 1_000_000
 RECORDS_AT_ONCE_MAX = 512  # so that a flood of readings cannot hold up the tick
 
 
-def _now_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
-
-
 class Process:
-    """The interlock of one site."""
+    """The interlock of one site. Whoever drives it waits on `selector` until `next_ms` at most, and calls `turn`."""
 
-    def __init__(self, rules: Rules, rules_file: Path, run_folder: Path) -> None:
+    def __init__(self, rules: Rules, rules_file: Path, run_folder: Path, world: World) -> None:
+        self.selector = selectors.DefaultSelector()
         self._rules = rules
         self._rules_file = rules_file
         self._disk_hash = rules.hash
-        self._engine = Engine(rules, int.from_bytes(os.urandom(4), "little") or 1, _now_ms())
-        self._selector = selectors.DefaultSelector()
+        self._now_ms = world.now_ms
+        self._open = world.open_line
+        self._engine = Engine(rules, world.boot, self._now_ms())
+        use_keys(self._engine.outputs.values(), rules_file.parent)
         self._points: socket.socket | None = None
-        self._readers = Readers(self._engine, self._selector, _now_ms)
+        self._readers = Readers(self._engine, self.selector, self._now_ms)
         self._controls: dict[socket.socket, int] = {}  # oldest first, with the time of their connection
-        self._lines: dict[str, SerialLine] = {}
+        self._lines: dict[str, Line] = {}
         self._line_trouble: dict[str, str] = {}
         self._stopping = False
         self._claim = sockets.claim(run_folder)
@@ -60,41 +59,44 @@ class Process:
             (sockets.CONTROL, self._accept_control),
         ):
             listener = sockets.listen(run_folder, name)
-            self._selector.register(listener, selectors.EVENT_READ, lambda s=listener, a=accept: a(s.accept()[0]))
+            self.selector.register(listener, selectors.EVENT_READ, lambda s=listener, a=accept: a(s.accept()[0]))
+        self.next_ms = self._slow_ms = self._now_ms()
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT; the last thing sent is OPEN."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
-        tick_ms = self._rules.timing.tick_ms
-        next_ms = slow_ms = _now_ms()
         log.info("ready, rules %s", self._rules.hash[:8].hex())
         while not self._stopping:
-            ready = self._selector.select(max(0, next_ms - _now_ms()) / 1000)
-            if _now_ms() - next_ms > STALL_MS:  # before anything that waited is believed
-                self._after_stall(_now_ms() - next_ms)
-                next_ms = _now_ms() + tick_ms
-                continue
-            for key, _ in ready:
-                callback: Callable[[], None] = key.data
-                callback()
-            now_ms = _now_ms()
-            if now_ms >= slow_ms:
-                self._slow(now_ms)
-                slow_ms = now_ms + SLOW_TICK_MS
-            if now_ms >= next_ms:
-                self._engine.tick(now_ms)
-                next_ms = max(next_ms + tick_ms, now_ms)
-            self._send_frames()
-            self._readers.tell(now_ms)
-        self._open_all()
+            self.turn(self.selector.select(max(0, self.next_ms - self._now_ms()) / 1000))
+        self.open_all()
+
+    def turn(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
+        """One turn of the loop: what `selector` found ready, and what is due."""
+        late_ms = self._now_ms() - self.next_ms
+        if late_ms > STALL_MS:  # before anything that waited is believed
+            self._after_stall(late_ms)
+            self.next_ms = self._now_ms() + self._rules.timing.tick_ms
+            return
+        for key, _ in ready:
+            callback: Callable[[], None] = key.data
+            callback()
+        now_ms = self._now_ms()
+        if now_ms >= self._slow_ms:
+            self._slow(now_ms)
+            self._slow_ms = now_ms + SLOW_TICK_MS
+        if now_ms >= self.next_ms:
+            self._engine.tick(now_ms)
+            self.next_ms = max(self.next_ms + self._rules.timing.tick_ms, now_ms)
+        self._send_frames()
+        self._readers.tell(now_ms)
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
-    def _open_all(self) -> None:
+    def open_all(self) -> None:
         """Leaving: what is permitted ends now, not when the lease does."""
-        now_ms = _now_ms()
+        now_ms = self._now_ms()
         for output in self._rules.outputs:
             line = self._lines.get(output.name)
             frame = self._engine.outputs[output.name].send(False, True, now_ms)
@@ -103,6 +105,16 @@ class Process:
                     line.write(frame)
                 except LineLost as error:
                     log.warning("output %s: %s", output.name, error)
+
+    def close(self) -> None:
+        """Give every descriptor back and say nothing to anybody: what the kernel does for a process that ended."""
+        for key in list(self.selector.get_map().values()):
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+        for line in self._lines.values():
+            line.close()
+        self.selector.close()
+        os.close(self._claim)
 
     # -- readings -----------------------------------------------------------------------------------------------------
 
@@ -116,8 +128,8 @@ class Process:
             return
         connection.setblocking(False)
         self._points = connection
-        self._selector.register(connection, selectors.EVENT_READ, lambda: self._read_points(connection))
-        self._engine.inputs(True, _now_ms())
+        self.selector.register(connection, selectors.EVENT_READ, lambda: self._read_points(connection))
+        self._engine.inputs(True, self._now_ms())
 
     def _read_points(self, connection: socket.socket) -> None:
         for _ in range(RECORDS_AT_ONCE_MAX):
@@ -140,7 +152,7 @@ class Process:
         except Refused:
             self._engine.refused_records += 1
             return
-        now_ms = _now_ms()
+        now_ms = self._now_ms()
         if isinstance(record, Reading):
             self._engine.read(record, now_ms)
             self._send_frames()
@@ -150,10 +162,10 @@ class Process:
             self._engine.refused_records += 1
 
     def _drop_points(self, connection: socket.socket) -> None:
-        self._selector.unregister(connection)
+        self.selector.unregister(connection)
         connection.close()
         self._points = None
-        self._engine.inputs(False, _now_ms())
+        self._engine.inputs(False, self._now_ms())
         log.warning("field went away: its points fall silent")
 
     def _after_stall(self, late_ms: int) -> None:
@@ -170,7 +182,7 @@ class Process:
             except LineLost as error:
                 self._lose_line(name, line, error)
         log.warning("the loop was held up for %d ms: %d waiting readings thrown away", late_ms, thrown)
-        self._engine.tick(_now_ms())
+        self._engine.tick(self._now_ms())
         self._send_frames()
 
     def _waiting_records(self) -> Iterator[bytes]:
@@ -194,7 +206,7 @@ class Process:
                 except LineLost as error:
                     self._lose_line(name, line, error)
 
-    def _hear_line(self, name: str, line: SerialLine) -> None:
+    def _hear_line(self, name: str, line: Line) -> None:
         if self._lines.get(name) is not line:  # lost since the selector woke up
             return
         try:
@@ -202,25 +214,25 @@ class Process:
         except LineLost as error:
             self._lose_line(name, line, error)
             return
-        self._engine.hear(name, data, _now_ms())
+        self._engine.hear(name, data, self._now_ms())
 
-    def _lose_line(self, name: str, line: SerialLine, error: LineLost) -> None:
+    def _lose_line(self, name: str, line: Line, error: LineLost) -> None:
         if self._lines.get(name) is line:
             del self._lines[name]
-            self._selector.unregister(line.fd)
+            self.selector.unregister(line.fd)
             line.close()
-            self._engine.line_lost(name, _now_ms())
+            self._engine.line_lost(name, self._now_ms())
             self._trouble(name, str(error))
 
     def _open_line(self, output: Output) -> None:
         try:
-            line = SerialLine(str(self._rules_file.parent / output.device), output.baud)
+            line = self._open(str(self._rules_file.parent / output.device), output.baud)
         except LineLost as error:
             self._trouble(output.name, str(error))
             return
         self._line_trouble.pop(output.name, None)
         self._lines[output.name] = line
-        self._selector.register(line.fd, selectors.EVENT_READ, lambda: self._hear_line(output.name, line))
+        self.selector.register(line.fd, selectors.EVENT_READ, lambda: self._hear_line(output.name, line))
         log.info("output %s: %s is open", output.name, output.device)
 
     def _trouble(self, name: str, text: str) -> None:
@@ -234,24 +246,24 @@ class Process:
         if len(self._controls) >= CONTROLS_MAX:  # whoever says nothing must not keep out a person who wants to cut
             self._drop_control(next(iter(self._controls)))
         connection.setblocking(False)
-        self._controls[connection] = _now_ms()
-        self._selector.register(connection, selectors.EVENT_READ, lambda: self._obey(connection))
+        self._controls[connection] = self._now_ms()
+        self.selector.register(connection, selectors.EVENT_READ, lambda: self._obey(connection))
 
     def _drop_control(self, connection: socket.socket) -> None:
         del self._controls[connection]
-        self._selector.unregister(connection)
+        self.selector.unregister(connection)
         connection.close()
 
     def _obey(self, connection: socket.socket) -> None:
         if connection not in self._controls:  # dropped since the selector woke up
             return
         del self._controls[connection]
-        self._selector.unregister(connection)
+        self.selector.unregister(connection)
         try:
             command = lines.unpack(connection.recv(RECORD_BYTES_MAX + 1))
             done, text = False, "this socket takes commands only"
             if isinstance(command, Command):
-                done, text = self._engine.command(command, _now_ms())
+                done, text = self._engine.command(command, self._now_ms())
                 self._send_frames()
             connection.send(pack(Answer(done, text)))
         except (Refused, OSError) as error:

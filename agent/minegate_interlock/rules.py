@@ -22,6 +22,7 @@ REACTION_MAX_MS = 2000
 # PERMIT 19 bytes and RELAY_STATE 21 on the line, 10 bits each (8N1). A slower line would queue PERMITs that an OPEN
 # waits behind, each of them good for another lease.
 _EXCHANGE_BYTES = 40
+_SEALED_EXCHANGE_BYTES = 48  # SIGNED_PERMIT takes 27
 
 
 class RulesError(Exception):
@@ -56,6 +57,7 @@ class Output:
     baud: int = 9600
     relay: int = 0
     kind: str = "node"
+    key_file: str = ""  # 32 hexadecimal digits that the node has as well; relative to the rules file
 
     output_class = OutputClass.AREA_POWER
 
@@ -118,6 +120,7 @@ _KEYS: dict[str, dict[str, tuple[str, float, float, bool]]] = {
         "baud": (_INT, 1200, 115_200, False),
         "node": (_INT, 1, 255, True),
         "relay": (_INT, 0, 0, False),
+        "key_file": (_TEXT, 1, 200, False),
     },
     "area": {
         "name": (_TEXT, 1, NAME_BYTES, True),
@@ -246,7 +249,7 @@ def _names(rules: Rules) -> None:
 def _output(output: Output, areas: tuple[Area, ...], timing: Timing) -> None:
     if output.baud not in BAUD_RATES:
         raise _UnfitError(f"output {output.name!r}: baud = {output.baud} is not one of {BAUD_RATES}")
-    exchange_ms = _EXCHANGE_BYTES * 10 * 1000 / output.baud
+    exchange_ms = (_SEALED_EXCHANGE_BYTES if output.key_file else _EXCHANGE_BYTES) * 10 * 1000 / output.baud
     if not exchange_ms <= timing.tick_ms:
         raise _UnfitError(
             f"output {output.name!r}: baud = {output.baud}: a frame and its answer take {exchange_ms:.0f} ms, more than"

@@ -6,15 +6,13 @@ import fcntl
 import os
 import termios
 
+from minegate_interlock.world import LineLost
+
 _BAUD = {
     1200: termios.B1200, 2400: termios.B2400, 4800: termios.B4800, 9600: termios.B9600, 19200: termios.B19200,
     38400: termios.B38400, 57600: termios.B57600, 115200: termios.B115200,
 }  # fmt: skip
 _READ_BYTES = 4096
-
-
-class LineLost(Exception):  # noqa: N818 - says what happened, as the log shows it
-    """The port is missing, taken or gone. The text names it."""
 
 
 class SerialLine:

@@ -7,47 +7,98 @@ Cheshire and Baker, Consistent Overhead Byte Stuffing, 1999. A zero byte always 
 """
 
 from minegate_wire.crc16 import crc16
-from minegate_wire.messages import WIRE_VERSION, enc, row, size
+from minegate_wire.messages import WIRE_VERSION, enc, put, row, size
 
 HEAD = 3
+SUM = 2
 FRAME_MAX = 120  # decoded, with head and sum: below 254, so that COBS needs one code byte per zero and no long block
+LINE_MAX = FRAME_MAX + 3  # with code byte and both delimiters
 
 
 def encode(node: int, kind: int, rows: tuple | list) -> bytes:
     """One whole frame, delimiters included. ValueError if a value does not fit or the frame would be too long."""
-    plain = bytearray(HEAD + size(row(kind)[2]) * len(rows) + 2)
-    if not rows or len(plain) > FRAME_MAX:
+    if not rows or HEAD + size(row(kind)[2]) * len(rows) + SUM > FRAME_MAX:
         raise ValueError("frame length")
-    if not 0 < node < 256:
-        raise ValueError("node address")
-    plain[0] = WIRE_VERSION
-    plain[1] = node
-    plain[2] = kind
-    at = HEAD
+    frame = Frame()
+    frame.begin(node, kind)
     for values in rows:
-        at = enc(kind, values, plain, at)
-    crc = crc16(plain, 0, at)
-    plain[at] = crc & 0xFF
-    plain[at + 1] = crc >> 8
-    out = bytearray(len(plain) + 3)
-    code_at = 1
-    position = 2
-    for byte in plain:
-        if byte == 0:
-            out[code_at] = position - code_at
-            code_at = position
-        else:
-            out[position] = byte
-        position += 1
-    out[code_at] = position - code_at
-    return bytes(out)
+        frame.end = enc(kind, values, frame.plain, frame.end)
+    frame.close()
+    return bytes(frame.line[: frame.length])
 
 
-class Receiver:
-    """Bytes in, whole good frames out; everything else is counted and thrown away.
+class Frame:
+    """A frame in the making, in buffers of its own, so that a node allocates nothing: `begin`, `add`, `close`.
 
-    `feed` returns True when `buf[:length]` holds a frame whose sum, version and row length are right. The buffer is
-    the receiver's own and is valid until the next `feed`.
+    Afterwards `plain[:end]` is what a CAN bus carries (can_frames.py) and `line[:length]` what a serial line carries.
+    """
+
+    def __init__(self) -> None:
+        self.plain = bytearray(FRAME_MAX)
+        self.line = bytearray(LINE_MAX)
+        self.end = 0
+        self.length = 0
+
+    def begin(self, node: int, kind: int) -> None:
+        """ValueError if there is no such node or message."""
+        if not 0 < node < 256:
+            raise ValueError("node address")
+        if not row(kind):
+            raise ValueError("no such message row")
+        self.plain[0] = WIRE_VERSION
+        self.plain[1] = node
+        self.plain[2] = kind
+        self.end = HEAD
+        self.length = 0
+
+    def room(self) -> bool:
+        """Whether another row fits."""
+        return self.end + size(row(self.plain[2])[2]) + SUM <= FRAME_MAX
+
+    def add(self, values: tuple | list) -> None:
+        """One row, from the first items of `values`. ValueError if one does not fit its field or there is no room."""
+        if not self.room():
+            raise ValueError("frame length")
+        self.end = put(self.plain[2], values, self.plain, self.end)
+
+    def close(self) -> int:
+        """Sum and stuffing; the length on the line."""
+        plain = self.plain
+        crc = crc16(plain, 0, self.end)
+        plain[self.end] = crc & 0xFF
+        plain[self.end + 1] = crc >> 8
+        self.end += SUM
+        line = self.line
+        line[0] = 0
+        code_at = 1
+        position = 2
+        for index in range(self.end):
+            if plain[index] == 0:
+                line[code_at] = position - code_at
+                code_at = position
+            else:
+                line[position] = plain[index]
+            position += 1
+        line[code_at] = position - code_at
+        line[position] = 0
+        self.length = position + 1
+        return self.length
+
+
+def whole(buf: bytes | bytearray, length: int) -> bool:
+    """Whether `buf[:length]` is a frame: version, known message, whole rows, sum."""
+    end = length - SUM
+    if end <= HEAD or buf[0] != WIRE_VERSION:
+        return False
+    message = row(buf[2])
+    if not message or (end - HEAD) % size(message[2]) != 0:
+        return False
+    return crc16(buf, 0, end) == buf[end] | buf[end + 1] << 8
+
+
+class Received:
+    """`buf[:length]` holds a frame whose sum, version and row length are right, or `length` is 0. The buffer is the
+    receiver's own and is valid until it is fed again.
     """
 
     def __init__(self) -> None:
@@ -55,6 +106,25 @@ class Receiver:
         self.length = 0
         self.good = 0
         self.bad = 0
+
+    def node(self) -> int:
+        """The address in the frame just received."""
+        return self.buf[1]
+
+    def kind(self) -> int:
+        """The message kind of the frame just received."""
+        return self.buf[2]
+
+    def count(self) -> int:
+        """How many rows the frame just received carries."""
+        return (self.length - HEAD - SUM) // size(row(self.buf[2])[2])
+
+
+class Receiver(Received):
+    """Bytes of a serial line in, whole good frames out; everything else is counted and thrown away."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._fill = 0
         self._left = 0  # bytes until the next code byte; 0: the next byte is a code
         self._zero_due = False
@@ -62,7 +132,7 @@ class Receiver:
         self._open = False
 
     def feed(self, byte: int) -> bool:
-        """Take one byte of the line."""
+        """Take one byte of the line. True when it completed a frame."""
         if byte == 0:
             return self._end()
         self._open = True
@@ -78,18 +148,6 @@ class Receiver:
         self._put(byte)
         return False
 
-    def node(self) -> int:
-        """The address in the frame just received."""
-        return self.buf[1]
-
-    def kind(self) -> int:
-        """The message kind of the frame just received."""
-        return self.buf[2]
-
-    def count(self) -> int:
-        """How many rows the frame just received carries."""
-        return (self.length - HEAD - 2) // size(row(self.buf[2])[2])
-
     def _put(self, byte: int) -> None:
         if self._fill == FRAME_MAX:
             self._broken = True
@@ -98,7 +156,7 @@ class Receiver:
         self._fill += 1
 
     def _end(self) -> bool:
-        whole = self._open and not self._broken and self._left == 0
+        closed = self._open and not self._broken and self._left == 0
         was_open = self._open
         self.length = self._fill
         self._fill = 0
@@ -106,19 +164,10 @@ class Receiver:
         self._zero_due = False
         self._broken = False
         self._open = False
-        if whole and self._known():
-            self.good += 1
+        if closed and whole(self.buf, self.length):
+            self.good = min(self.good + 1, 65535)
             return True
         if was_open:
-            self.bad += 1
+            self.bad = min(self.bad + 1, 65535)
         self.length = 0
         return False
-
-    def _known(self) -> bool:
-        end = self.length - 2
-        if end <= HEAD or self.buf[0] != WIRE_VERSION:
-            return False
-        message = row(self.buf[2])
-        if not message or (end - HEAD) % size(message[2]) != 0:
-            return False
-        return crc16(self.buf, 0, end) == self.buf[end] | self.buf[end + 1] << 8

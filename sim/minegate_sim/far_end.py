@@ -5,11 +5,16 @@ Times are milliseconds of one monotonic clock, with fractions, because a charact
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from minegate_sim.faults import Faults
 
 NEVER = float("inf")
+
+
+class Gone(Exception):  # noqa: N818 - not an error: how a far end behind a socket says that it hangs up
+    """The far end closes the connection; what it says last is in the argument."""
 
 
 class LineDevice(Protocol):
@@ -39,3 +44,10 @@ class FarEnd(Protocol):
 
     def due_ms(self) -> float:
         """When `run` is to be called next."""
+
+
+@runtime_checkable
+class Rousable(Protocol):
+    """A far end whose bus others share: it calls `rouse` when something came that `due_ms` did not foretell."""
+
+    rouse: Callable[[], None] | None

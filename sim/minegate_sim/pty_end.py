@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from minegate_agent.clock import Clock
-from minegate_sim.far_end import NEVER, FarEnd
+from minegate_sim.far_end import NEVER, FarEnd, Rousable
 
 READ_BYTES = 4096
 
@@ -63,6 +63,8 @@ async def serve(pty: Pty, end: FarEnd, clock: Clock, after: Callable[[], None]) 
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     loop.add_reader(pty.master, readable.set)
+    if isinstance(end, Rousable):
+        end.rouse = readable.set
     try:
         while True:
             await _until(readable, end.due_ms() - clock.monotonic_ms())

@@ -7,7 +7,7 @@ number, F status, t/T a frame. Each command ends with CR; CR answers "done", BEL
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from minegate_drivers.ports import CanFrame
@@ -30,6 +30,15 @@ class CanNode(Protocol):
         """When it speaks next."""
 
 
+class Onward(Protocol):
+    """The bus behind the adapter, for what the near side sends."""
+
+    def send(self, frame: CanFrame, now_ms: float) -> None:
+        """Put `frame` on the bus."""
+
+    rouse: Callable[[], None] | None
+
+
 def text_of(frame: CanFrame) -> bytes:
     """The frame as an adapter writes it."""
     head = f"T{frame.id:08X}" if frame.extended else f"t{frame.id:03X}"
@@ -37,16 +46,30 @@ def text_of(frame: CanFrame) -> bytes:
 
 
 class Slcan:
-    """The adapter with `nodes` on its bus; a FarEnd. While the channel is closed, frames go by unheard."""
+    """The adapter with `nodes` on its bus; a FarEnd. While the channel is closed, frames go by unheard.
 
-    def __init__(self, nodes: Sequence[CanNode]) -> None:
+    `onto`: the bus that gets what the near side sends; without one it is kept in `received` only.
+    """
+
+    def __init__(self, nodes: Sequence[CanNode], onto: Onward | None = None) -> None:
         self.nodes = tuple(nodes)
         self.is_cut = False
         self.opened = False
         self.received: list[CanFrame] = []  # what the near side sent, the last RECEIVED_MAX
+        self._onto = onto
         self._listening_only = False
         self._command = bytearray()
         self._answers = bytearray()
+
+    @property
+    def rouse(self) -> Callable[[], None] | None:
+        """See Rousable."""
+        return self._onto.rouse if self._onto is not None else None
+
+    @rouse.setter
+    def rouse(self, call: Callable[[], None] | None) -> None:
+        if self._onto is not None:
+            self._onto.rouse = call
 
     def arrive(self, data: bytes, now_ms: float) -> None:
         """See FarEnd."""
@@ -54,25 +77,33 @@ class Slcan:
             if byte != OK[0]:
                 self._command += bytes((byte,)) if len(self._command) <= COMMAND_BYTES_MAX else b""
                 continue
-            self._answers += self._do(bytes(self._command))
+            self._answers += self._do(bytes(self._command), now_ms)
             self._command.clear()
 
     def run(self, now_ms: float) -> bytes:
         """See FarEnd."""
         out = bytearray(self._answers)
         self._answers.clear()
+        frames = self.spoken(now_ms)
+        if self.opened:
+            out += b"".join(text_of(frame) for frame in frames)
+        return bytes(out)
+
+    def spoken(self, now_ms: float) -> list[CanFrame]:
+        """What the nodes have sent by `now_ms`, for an adapter that has frames and no text."""
+        frames: list[CanFrame] = []
         for node in self.nodes:
             while node.due_ms() <= now_ms:
-                frames = node.step(node.due_ms())
-                if self.opened and not self.is_cut:
-                    out += b"".join(text_of(frame) for frame in frames)
-        return bytes(out)
+                sent = node.step(node.due_ms())
+                if not self.is_cut:
+                    frames += sent
+        return frames
 
     def due_ms(self) -> float:
         """See FarEnd."""
         return -NEVER if self._answers else min(node.due_ms() for node in self.nodes)
 
-    def _do(self, command: bytes) -> bytes:
+    def _do(self, command: bytes, now_ms: float) -> bytes:
         if len(command) > COMMAND_BYTES_MAX:
             return ERROR
         match command[:1]:
@@ -92,7 +123,7 @@ class Slcan:
             case b"F":
                 return b"F00\r" if self.opened else ERROR
             case b"t" | b"T":
-                return self._receive(command)
+                return self._receive(command, now_ms)
         return ERROR
 
     def _open(self, command: bytes) -> bytes:
@@ -102,13 +133,15 @@ class Slcan:
         self._listening_only = command == b"L"
         return OK
 
-    def _receive(self, command: bytes) -> bytes:
+    def _receive(self, command: bytes, now_ms: float) -> bytes:
         found = _FRAME.fullmatch(command)
         if found is None or len(found[4]) != 2 * int(found[3]) or not self.opened or self._listening_only:
             return ERROR
         identifier = int(found[1] or found[2], 16)
-        self.received = [*self.received, CanFrame(identifier, bytes.fromhex(found[4].decode()), found[1] is None)]
-        self.received = self.received[-RECEIVED_MAX:]
+        frame = CanFrame(identifier, bytes.fromhex(found[4].decode()), found[1] is None)
+        self.received = [*self.received, frame][-RECEIVED_MAX:]
+        if self._onto is not None and not self.is_cut:
+            self._onto.send(frame, now_ms)
         return b"z\r" if found[1] else b"Z\r"
 
 

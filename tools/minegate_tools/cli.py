@@ -9,13 +9,18 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from minegate_tools.commands import (
+    bench,
     check,
     decide,
     decode,
     demo,
     journal,
+    node,
     order,
+    probe,
     run,
+    sim,
+    sniff,
     status,
     verify,
     verify_delivery,
@@ -35,6 +40,9 @@ examples:
   minegate reset heading-1201 --dir site/ --by "Li Wei"
   minegate cut heading-1201 --dir site/ --by "Li Wei" --reason "smell of burning at the roadheader"
   minegate decide site/rules.toml < events.jsonl > verdicts.jsonl
+  minegate node build relay-9/ --board pybv11 --role relay --node 9
+  minegate sim run fan-stops                     a scenario in virtual time, judged; `sim list` shows them
+  minegate sim explore --seeds 1000              random mishaps against the promises; what fails becomes a file
   mosquitto_sub -C 1 -N -t 'minegate/1/+/+/live' | minegate decode
 
 a site is a folder: gateway.toml (ports, devices, points, uplink), rules.toml (limits, areas, outputs), run/, journal/.
@@ -54,7 +62,24 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, check, run, status, order, decide, decode, journal, verify, verify_delivery, version):
+    for command in (
+        demo,
+        check,
+        run,
+        status,
+        order,
+        decide,
+        decode,
+        journal,
+        verify,
+        verify_delivery,
+        node,
+        sim,
+        sniff,
+        probe,
+        bench,
+        version,
+    ):
         command.declare(commands)
     return top
 

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, and nothing where there is none."""
+"""A progress bar on stderr, where there is a terminal to draw it on."""
 
 from __future__ import annotations
 
@@ -8,15 +8,29 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yields what is told of each further part of `total`. Without rich or a terminal nothing is drawn."""
+def progress(title: str) -> Iterator[Callable[[float], None]]:
+    """Inside the block, call with the share done (0 to 1)."""
     try:
-        from rich.progress import Progress
-    except ModuleNotFoundError:
-        yield lambda _part: None
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    except ModuleNotFoundError:  # the extra `terminal` is not installed: the work is the same
+        yield lambda share: None
         return
-    from rich.console import Console
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+        task = bar.add_task(title, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
 
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda part: bar.advance(task, part)
+
+@contextmanager
+def parts_of(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Inside the block, call with each further part of `total`."""
+    done = 0
+    with progress(title) as show:
+
+        def more(part: int) -> None:
+            nonlocal done
+            done += part
+            show(min(1.0, done / max(1, total)))
+
+        yield more

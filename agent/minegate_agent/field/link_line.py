@@ -13,6 +13,7 @@ from typing import Any
 import msgpack
 
 from minegate_agent.field.produce import Produce
+from minegate_agent.together import until_one_ends
 
 log = logging.getLogger("field")
 
@@ -20,6 +21,7 @@ FRAME_BYTES_MAX = 16 * 1024 * 1024
 ITEMS_AT_ONCE_MAX = 500
 IN_FLIGHT_MAX = 5000  # items sent and not confirmed: a stalled link must not be fed without end
 RETRY_S = 0.2
+TOGETHER_S = 0.02  # what is produced in this time goes over in one frame: waking both processes costs more than bytes
 _LENGTH = struct.Struct("<I")
 
 
@@ -43,9 +45,8 @@ class LinkLine:
                 continue
             try:
                 await self._talk(reader, writer)
-            except* (OSError, EOFError, ValueError) as errors:
-                why = str(errors.exceptions[0]) or "closed"
-                log.warning("link: gone (%s); %d items are held", why, len(self._produce.hold))
+            except (OSError, EOFError, ValueError) as error:
+                log.warning("link: gone (%s); %d items are held", str(error) or "closed", len(self._produce.hold))
             finally:
                 self.up = False
                 self._writer = None
@@ -66,9 +67,7 @@ class LinkLine:
         confirmed = _Confirmed(produce, await _receive(reader))
         self._writer, self.up = writer, True
         log.info("link: connected, it has everything up to %d", confirmed.number)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(confirmed.keep_reading(reader), name="confirmations")
-            tasks.create_task(self._keep_sending(writer, confirmed), name="items")
+        await until_one_ends(confirmed.keep_reading(reader), self._keep_sending(writer, confirmed))
 
     async def _keep_sending(self, writer: asyncio.StreamWriter, confirmed: _Confirmed) -> None:
         sent = confirmed.number
@@ -82,6 +81,7 @@ class LinkLine:
                 sent = items[-1].number
             elif free > 0:
                 await self._produce.fresh.wait()
+                await asyncio.sleep(TOGETHER_S)
             else:
                 await confirmed.moved()
 

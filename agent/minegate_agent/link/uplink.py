@@ -17,6 +17,7 @@ from minegate_agent.link.committer import Committer
 from minegate_agent.link.delivery import Delivery, Source
 from minegate_agent.link.receipts import BadReceipt, ranges_in
 from minegate_agent.link.windows import Windows
+from minegate_agent.together import until_one_ends
 
 GOODBYE_S = 0.5
 LOOK_S = 5.0  # at the hours of the day
@@ -83,7 +84,7 @@ class Uplink:
             await self._until_open()
             why = ""
             try:
-                await self._connection(self._brokers[self._turn])
+                await until_one_ends(self._connection(self._brokers[self._turn]))
             except* BrokerLost as lost:
                 why = _reason(lost)
             was_up = self.connected

@@ -19,7 +19,7 @@ from minegate_agent.site import FILE
 from minegate_tools.commands import verify
 from minegate_tools.commands.site import folder_argument
 from minegate_tools.export import Formats, export
-from minegate_tools.progress import progress
+from minegate_tools.progress import parts_of
 from minegate_tools.table import table
 
 READ_RECORDS, READ_BYTES = 2000, 4_000_000
@@ -114,7 +114,7 @@ def _repair(_: argparse.Namespace, config: Config, folder: Path) -> int:
 def _export(asked: argparse.Namespace, config: Config, folder: Path) -> int:
     form = Formats.of(asked.to)
     total = sum(path.stat().st_size for path in folder.glob("*.seg"))
-    with progress("export", total) as on_record:
+    with parts_of("export", total) as on_record:
         rows = export(folder, asked.to, form, asked.first, asked.last, on_record)
     print(f"{rows} rows to {asked.to}")
     return 0

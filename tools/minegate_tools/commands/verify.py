@@ -11,7 +11,7 @@ from minegate_agent.link.proof import lines, prove
 from minegate_agent.link.signing import BadKey, public_key
 from minegate_agent.site import FILE
 from minegate_tools.commands.site import folder_argument
-from minegate_tools.progress import progress
+from minegate_tools.progress import parts_of
 
 _ABOUT = """\
 Follows the hash chain through the whole journal of a site and compares it with every segment header and every signed
@@ -45,7 +45,7 @@ def _do(asked: argparse.Namespace) -> int:
         key = public_key(asked.key) if asked.key else None
         folder = asked.dir / config.journal.folder
         total = sum(path.stat().st_size for path in folder.glob("*.seg"))
-        with progress("verify", total) as on_record:
+        with parts_of("verify", total) as on_record:
             proof = prove(folder, config.gateway.mine, config.gateway.id, key, on_record=on_record)
     except (ConfigError, BadKey) as error:
         print(error, file=sys.stderr)

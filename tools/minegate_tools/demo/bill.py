@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -57,7 +58,7 @@ def as_map(account: Account) -> dict[str, object]:
 
 
 def _openings(account: Account) -> Table:
-    table = Table(title="cuts 断电: from cause to open contact", title_justify="left")
+    table = _table("cuts 断电: from cause to open contact")
     for head in ("cause", "took", f"within {CUT_MS_MAX} ms"):
         table.add_column(head)
     for opening in account.openings:
@@ -67,7 +68,7 @@ def _openings(account: Account) -> Table:
 
 
 def _origins(account: Account) -> Table:
-    table = Table(title="items 账目: produced = delivered + waiting + declared lost", title_justify="left")
+    table = _table("items 账目: produced = delivered + waiting + declared lost")
     sides = ("produced\n产生", "delivered\n送达", "waiting\n积压", "lost\n台账", "not ex-\nplained")
     heads = ("process\n进程", "boot", *sides, "balanced\n平衡")
     for at, head in enumerate(heads):
@@ -78,3 +79,8 @@ def _origins(account: Account) -> Table:
             str(origin.lost), str(origin.unexplained + origin.contradicted), _GOOD if origin.balanced else _BAD,
         )  # fmt: skip
     return table
+
+
+def _table(title: str) -> Table:
+    """Narrow enough for eight columns on a terminal of 80."""
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))

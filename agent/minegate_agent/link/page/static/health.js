@@ -63,7 +63,9 @@ function makeLine() {
   row.load = el("td", "number");
   row.timeouts = el("td", "number");
   row.nonsense = el("td", "number");
-  row.append(row.name, el("td", "", row.mark), row.load, row.timeouts, row.nonsense);
+  row.answer = el("td", "number");
+  row.suspect = el("td");
+  row.append(row.name, el("td", "", row.mark), row.load, row.timeouts, row.nonsense, row.answer, row.suspect);
   return row;
 }
 
@@ -72,9 +74,20 @@ function changeLine(node, line, silent) {
   if (silent || typeof line.up !== "boolean") mark(node.mark, "faint", "unknown", t("line.unknown"));
   else if (line.up) mark(node.mark, "good", "check", t("line.up"));
   else mark(node.mark, "bad", "lost", t("line.down"));
-  node.title = line.up === false ? (line.last_error ?? "") : "";
+  node.title = line.up === false ? (line.last_error ?? "") : classes(line);
   write(node.load, typeof line.utilisation === "number" ? `${number(line.utilisation * 100)} %` : "–");
   write(node.timeouts, count(line.timeouts));
   const bad = Object.values(line.nonsense ?? {}).reduce((sum, each) => sum + each, 0);
   write(node.nonsense, count(bad));
+  const times = [line.answer_ms_p50, line.answer_ms_p99];
+  write(node.answer, times.every((each) => typeof each === "number") ? times.map((each) => number(each)).join(" / ") : "–");
+  write(node.suspect, (line.suspects ?? []).join(", "));
+}
+
+// What was heard and was no answer, by class: for whoever looks for a bad plug.
+function classes(line) {
+  const shown = Object.entries(line.strays ?? {}).filter(([, each]) => each > 0);
+  const words = shown.map(([name, each]) => `${t(`stray.${name}`)} ${count(each)}`);
+  if (line.dropped) words.push(`${t("line.dropped")} ${count(line.dropped)}`);
+  return words.join(" · ");
 }

@@ -1,0 +1,32 @@
+"""The keys of the nodes, a file each beside the rules. Without it nothing starts, or PERMITs would be plain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from minegate_interlock.node_output import NodeOutput
+from minegate_interlock.rules import RulesError
+from minegate_wire.siphash import KEY_BYTES
+
+
+def use_keys(nodes: Iterable[NodeOutput], folder: Path) -> None:
+    """Give every node that has a `key_file` its key. RulesError names output, file and trouble, never the key."""
+    for node in nodes:
+        if node.output.key_file:
+            node.use_key(_key(node.output.name, folder / node.output.key_file))
+
+
+def _key(output: str, path: Path) -> bytes:
+    where = f"output {output!r}: key_file {path}"
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RulesError(f"{where}: {error}") from error
+    try:
+        key = bytes.fromhex(text)
+    except ValueError as error:
+        raise RulesError(f"{where}: not {2 * KEY_BYTES} hexadecimal digits") from error
+    if len(key) != KEY_BYTES:
+        raise RulesError(f"{where}: {len(key)} bytes are not {KEY_BYTES}")
+    return key

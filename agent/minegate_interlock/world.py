@@ -1,0 +1,38 @@
+"""What the interlock needs from outside: built once from real parts in `__main__`, once from simulated parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class LineLost(Exception):  # noqa: N818 - says what happened, as the log shows it
+    """The port is missing, taken or gone. The text names it."""
+
+
+class Line(Protocol):
+    """An output's serial line. One owner, never shared, opened again when lost. `fd` is for the selector."""
+
+    fd: int
+
+    def read(self) -> bytes:
+        """What is there; b"" if nothing. Raises LineLost."""
+
+    def write(self, data: bytes) -> None:
+        """Hand a frame to the line, or lose it. Raises LineLost."""
+
+    def forget_waiting(self) -> None:
+        """Throw away what was received and not yet read. Raises LineLost."""
+
+    def close(self) -> None:
+        """Give the port back."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`now_ms` is monotonic; `boot` numbers this start, not 0; `open_line(device, baud)` raises LineLost."""
+
+    now_ms: Callable[[], int]
+    boot: int
+    open_line: Callable[[str, int], Line]
