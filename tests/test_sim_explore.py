@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from minegate_agent.link.confirmations import Confirmations
 
 from minegate_agent.field.arbiter import Arbiter
-from minegate_agent.link.confirmations import Confirmations
 from minegate_agent.link.journal import Journal
 from minegate_agent.link.store.writer import Writer
 from minegate_interlock import judge
