@@ -136,13 +136,25 @@ def test_a_lost_fan_lock_output_frees_the_fan_and_locks_no_area(heading: EngineH
     assert how == "answers" or not heading.cabinets["fan-lock-1"].contact
 
 
-def test_no_file_of_link_knows_how_to_speak_to_a_person_s_socket() -> None:
+def test_the_only_act_that_link_can_ask_of_the_interlock_is_a_cut() -> None:
     for path in Path(minegate_agent.link.__file__).parent.rglob("*.py"):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-        names = {node.id for node in nodes if isinstance(node, ast.Name)}
-        texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
-        assert not names & {"Command", "Verb", "Reset", "Engine"}, path
-        assert "control.sock" not in texts, path
+        taken = {
+            alias.name
+            for node in nodes
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minegate_interlock")
+            for alias in node.names
+        }
+        assert not taken & {"Engine", "Reset", "judge"}, path
+        verbs = {
+            node.attr
+            for node in nodes
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Verb"
+        }
+        assert verbs <= {"CUT"}, path
+        named = [node for node in nodes if isinstance(node, ast.Name) and node.id == "Verb"]
+        asked = [node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+        assert len(named) == len([node for node in asked if node.value.id == "Verb"]), path  # type: ignore[attr-defined]
 
 
 # -- proof tests -----------------------------------------------------------------------------------------------------
