@@ -136,11 +136,12 @@ async def test_a_link_that_talks_nonsense_is_left_and_nothing_is_lost(tmp_path: 
 
 # -- interlock --------------------------------------------------------------------------------------------------------
 
-NAMES = (PointName(1, "1201-T1-ch4", "%CH4"),)
+NAMES = [PointName(1, "1201-T1-ch4", "%CH4")]
 
 
-def points(tmp_path: Path) -> Points:
-    return Points(load_site(write_site(tmp_path / "site", free_port())))
+def interlock_line(folder: Path) -> InterlockLine:
+    write_site(folder, port=1)
+    return InterlockLine(folder / sockets.POINTS, Points(load_site(folder)))
 
 
 def reading(number: int) -> Reading:
@@ -164,7 +165,7 @@ def accepted(listener: socket.socket) -> socket.socket:
 
 
 async def test_points_are_introduced_before_they_are_read_and_again_to_the_next_interlock(tmp_path: Path) -> None:
-    line = InterlockLine(tmp_path / sockets.POINTS, points(tmp_path))
+    line = interlock_line(tmp_path)
     line.send([reading(1)])
     assert line.dropped == 1  # nobody is there, and nobody waits
     async with handing(line):
@@ -181,7 +182,7 @@ async def test_points_are_introduced_before_they_are_read_and_again_to_the_next_
 
 async def test_an_interlock_that_does_not_read_costs_readings_and_no_time(tmp_path: Path) -> None:
     listener = sockets.listen(tmp_path, sockets.POINTS)
-    line = InterlockLine(tmp_path / sockets.POINTS, points(tmp_path))
+    line = interlock_line(tmp_path)
     async with handing(line):
         await until(lambda: line.up, "connected")
         connection = accepted(listener)

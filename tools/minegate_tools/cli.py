@@ -20,6 +20,7 @@ from minegate_tools.commands import (
     order,
     probe,
     proof,
+    replay,
     rules,
     run,
     sim,
@@ -70,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for command in (
         demo, check, run, status, order, explain, rules, proof, decide, decode, journal, verify, verify_delivery,
-        node, sim, sniff, probe, bench, version,
+        node, sim, sniff, probe, replay, bench, version,
     ):  # fmt: skip
         command.declare(commands)
     return top
