@@ -24,7 +24,20 @@ from minegate_interlock.lines import Answer, Command, Verb, pack, unpack
 from minegate_sim.example import example
 from minegate_tools.table import table
 
-COMMANDS = ("run", "check", "status", "demo", "reset", "cut", "decide", "decode", "version")
+COMMANDS = (
+    "run",
+    "check",
+    "status",
+    "demo",
+    "reset",
+    "cut",
+    "decide",
+    "decode",
+    "journal",
+    "verify",
+    "verify-delivery",
+    "version",
+)
 DEADLINE_S = 30
 
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from minegate_agent.link.confirmations import Confirmations
 
 from minegate_agent.field.arbiter import Arbiter
-from minegate_agent.link.confirmations import Confirmations
 from minegate_agent.link.journal import Journal
 from minegate_agent.link.store.writer import Writer
 from minegate_interlock import judge
@@ -43,7 +43,8 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process_and_another_seed_
     assert explore(scenario_of(4)).digest != explore(scenario_of(3)).digest
 
 
-@pytest.mark.parametrize("seed", range(1, 7))
+# 678: field ends by itself, and the power goes before its tally is on the medium
+@pytest.mark.parametrize("seed", [*range(1, 7), 678])
 def test_the_promises_hold_whatever_goes_wrong(seed: int) -> None:
     assert explore(scenario_of(seed)).breaches == ()
 

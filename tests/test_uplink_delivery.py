@@ -147,7 +147,7 @@ async def test_a_stranger_with_mosquitto_sub_reads_the_streams(tmp_path: Path, m
         assert stranger.stdout is not None
         lines = [await stranger.stdout.readline()]  # the retained birth: it is subscribed
         field.scan(53)
-        while b"00350000" not in lines[-1]:
+        while b"00003500" not in lines[-1]:  # the record 00350000, its high bytes before its low ones
             lines.append(await stranger.stdout.readline())
         stranger.terminate()
         await stranger.communicate()

@@ -230,6 +230,7 @@ def test_the_backlog_is_what_is_recorded_and_not_confirmed() -> None:
     delivery: Any = view.snapshot(4000)["delivery"]
     assert delivery == {
         "configured": True, "last": 950, "confirmed": 480, "waiting": 470, "connected": False, "since_ms": 3000,
+        "consumers": [],
     }  # fmt: skip
 
 

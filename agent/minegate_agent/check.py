@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from minegate_agent.config import ConfigError
+from minegate_agent.config import ConfigError, Uplink
 from minegate_agent.field.plan import LinePlan, plan_site, problems
 from minegate_agent.site import FILE, Site, load_site
 from minegate_agent.worst_case import Worst, worst_case
@@ -99,22 +99,28 @@ def _real(folder: Path, device: str) -> Path:
 
 
 def _uplink(site: Site) -> Iterator[str]:
-    """Files that the uplink names must be there before the first connection asks for them."""
-    uplink = site.config.uplink
-    if uplink is None:
-        return
+    """Files that an uplink names must be there before the first connection asks for them."""
+    names = [uplink.name for uplink in site.config.uplinks]
+    for name in {name for name in names if names.count(name) > 1}:
+        yield f"uplink: name {name!r} is given twice; each consumer has a watermark of its own"
+    for uplink in site.config.uplinks:
+        where = "uplink" if len(names) == 1 else f"uplink {uplink.name!r}"
+        yield from _uplink_files(site, uplink, where)
+        page = site.config.page
+        if page.enabled and page.tcp_port == uplink.tcp_port and page.host == uplink.host:
+            yield f"page.tcp_port {page.tcp_port}: the {where}'s broker has the same address"
+
+
+def _uplink_files(site: Site, uplink: Uplink, where: str) -> Iterator[str]:
     tls = uplink.tls
-    named = {"uplink.password_file": uplink.password_file}
+    named = {f"{where}.password_file": uplink.password_file}
     if tls is not None:
-        named |= {"uplink.tls.ca": tls.ca, "uplink.tls.cert": tls.cert, "uplink.tls.key": tls.key}
+        named |= {f"{where}.tls.ca": tls.ca, f"{where}.tls.cert": tls.cert, f"{where}.tls.key": tls.key}
         if bool(tls.cert) != bool(tls.key):
-            yield "uplink.tls: cert and key belong together; only one of them is given"
+            yield f"{where}.tls: cert and key belong together; only one of them is given"
     for key, value in named.items():
         if value and not (site.folder / value).is_file():
             yield f"{key} {value!r}: there is no such file"
-    page = site.config.page
-    if page.enabled and page.tcp_port == uplink.tcp_port and page.host == uplink.host:
-        yield f"page.tcp_port {page.tcp_port}: the uplink's broker has the same address"
 
 
 def _time(site: Site, rules: Rules, plans: dict[str, LinePlan], limit: Limit) -> LimitTime:

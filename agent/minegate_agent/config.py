@@ -104,6 +104,7 @@ class Journal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     segment_bytes: Annotated[int, Meta(ge=65_536, le=1_000_000_000)] = 8_000_000
     bytes_max: Annotated[int, Meta(ge=1_000_000)] = 2_000_000_000
     commit_ms: Annotated[int, Meta(ge=0, le=1000)] = 100
+    key_file: str = ""  # the gateway's private Ed25519 key, 64 hex digits; it signs anchors (`minegate journal key`)
 
 
 class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -114,21 +115,53 @@ class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     key: str = ""
 
 
-class Uplink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The broker that takes delivery."""
+FIRST_CONSUMER = "mine"  # the name of an uplink that has none
+
+
+class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A broker that stands in for the first one; everything but the address is the same."""
 
     host: str
     tcp_port: TcpPort = 1883
+
+
+class Uplink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One consumer: the broker that takes delivery for it, what it gets and how it confirms.
+
+    `windows` are hours of the day in UTC ("22:00-06:00"); none: always. With `confirm = "receipt"` the receiving
+    application confirms (agent/PAYLOAD.md), not the broker. A line on which nothing is acknowledged for `silence_s` is
+    left: raise it where one block takes longer than that.
+    """
+
+    name: Name = FIRST_CONSUMER
+    host: str
+    tcp_port: TcpPort = 1883
+    secondary: list[Address] = []
     protocol: Literal["5", "3.1.1", "auto"] = "auto"
+    format: Literal["minegate", "json", "sparkplug"] = "minegate"
+    streams: tuple[Literal["live", "history", "event"], ...] = ("live", "history", "event")
+    confirm: Literal["puback", "receipt"] = "puback"
+    receipt_s: Annotated[float, Meta(ge=0.5, le=3600)] = 30.0
+    windows: list[Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]] = []
+    commands: bool = False
     username: str = ""
     password_file: str = ""
     tls: Tls | None = None
     keepalive_s: Annotated[int, Meta(ge=2, le=3600)] = 15
+    silence_s: Annotated[float, Meta(ge=0.2, le=600)] = 4.5
     ack_timeout_s: Annotated[float, Meta(ge=0.1, le=60)] = 5.0  # a publish without PUBACK for so long: the line is dead
+    expiry_s: Annotated[int, Meta(ge=0, le=0xFFFFFFFE)] = 0  # of a message at the broker (MQTT 5); 0: never
     in_flight_max: Annotated[int, Meta(ge=1, le=200)] = 8
     block_records_max: Annotated[int, Meta(ge=1, le=10_000)] = 500
     block_ms: Annotated[int, Meta(ge=10, le=60_000)] = 250
-    backoff_max_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
+    backoff_max_s: Annotated[float, Meta(gt=0, le=600)] = 0.8
+
+
+class Commands(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who may command from above: files of public Ed25519 keys. `remote_cut`: whether power may be cut so."""
+
+    keys: tuple[str, ...] = ()
+    remote_cut: bool = False
 
 
 class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -149,8 +182,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     point: list[Point]
     hold: Hold = Hold()
     journal: Journal = Journal()
-    uplink: Uplink | None = None
+    uplink: Uplink | list[Uplink] | None = None
+    commands: Commands = Commands()
     page: Page = Page()
+
+    @property
+    def uplinks(self) -> tuple[Uplink, ...]:
+        """Every consumer; one table `[uplink]` or several `[[uplink]]`."""
+        return tuple(self.uplink) if isinstance(self.uplink, list) else () if self.uplink is None else (self.uplink,)
 
 
 def load(path: Path) -> tuple[Config, str]:

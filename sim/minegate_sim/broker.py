@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
-from minegate_agent.link.broker import BrokerLost, BrokerSettings, Session, Will
+from minegate_agent.link.broker import DEAF, BrokerLost, BrokerSettings, Ears, Session, Will
 from minegate_sim.record import Record
 from minegate_sim.virtual.timeline import Timeline
 
@@ -122,8 +122,8 @@ class SimBroker:
         self._session: SimSession | None = None
 
     @asynccontextmanager
-    async def session(self, will: Will) -> AsyncIterator[Session]:
-        """See Broker."""
+    async def session(self, will: Will, ears: Ears = DEAF) -> AsyncIterator[Session]:
+        """See Broker. Nobody speaks down to a simulated gateway, so there is nothing for `ears` to hear."""
         way, settings = self._far.way, self._settings
         name = f"{settings.host}:{settings.tcp_port}"
         if way.silent or way.deaf_back:

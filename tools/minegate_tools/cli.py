@@ -15,6 +15,7 @@ from minegate_tools.commands import (
     decode,
     demo,
     explain,
+    journal,
     node,
     order,
     probe,
@@ -24,6 +25,8 @@ from minegate_tools.commands import (
     sim,
     sniff,
     status,
+    verify,
+    verify_delivery,
     version,
 )
 
@@ -66,7 +69,8 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        demo, check, run, status, order, explain, rules, proof, decide, decode, node, sim, sniff, probe, bench, version,
+        demo, check, run, status, order, explain, rules, proof, decide, decode, journal, verify, verify_delivery,
+        node, sim, sniff, probe, bench, version,
     ):  # fmt: skip
         command.declare(commands)
     return top

@@ -20,3 +20,17 @@ def progress(title: str) -> Iterator[Callable[[float], None]]:
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
         task = bar.add_task(title, total=1.0)
         yield lambda share: bar.update(task, completed=share)
+
+
+@contextmanager
+def parts_of(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Inside the block, call with each further part of `total`."""
+    done = 0
+    with progress(title) as show:
+
+        def more(part: int) -> None:
+            nonlocal done
+            done += part
+            show(min(1.0, done / max(1, total)))
+
+        yield more
