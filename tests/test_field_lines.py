@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from heading import EXAMPLE
 from link_work import journaled_numbers, running, shown_kinds, until, write_site
 from minegate_agent.clock import SystemClock
 from minegate_agent.config import Hold
@@ -136,12 +137,8 @@ async def test_a_link_that_talks_nonsense_is_left_and_nothing_is_lost(tmp_path: 
 
 # -- interlock --------------------------------------------------------------------------------------------------------
 
-NAMES = [PointName(1, "1201-T1-ch4", "%CH4")]
-
-
-def interlock_line(folder: Path) -> InterlockLine:
-    write_site(folder, port=1)
-    return InterlockLine(folder / sockets.POINTS, Points(load_site(folder)))
+NAMES = (PointName(1, "1201-T1-ch4", "%CH4"), PointName(2, "1201-fan-run", ""))
+POINTS = Points(load_site(EXAMPLE.parent))
 
 
 def reading(number: int) -> Reading:
@@ -165,7 +162,7 @@ def accepted(listener: socket.socket) -> socket.socket:
 
 
 async def test_points_are_introduced_before_they_are_read_and_again_to_the_next_interlock(tmp_path: Path) -> None:
-    line = interlock_line(tmp_path)
+    line = InterlockLine(tmp_path / sockets.POINTS, NAMES, POINTS)
     line.send([reading(1)])
     assert line.dropped == 1  # nobody is there, and nobody waits
     async with handing(line):
@@ -182,7 +179,7 @@ async def test_points_are_introduced_before_they_are_read_and_again_to_the_next_
 
 async def test_an_interlock_that_does_not_read_costs_readings_and_no_time(tmp_path: Path) -> None:
     listener = sockets.listen(tmp_path, sockets.POINTS)
-    line = interlock_line(tmp_path)
+    line = InterlockLine(tmp_path / sockets.POINTS, NAMES, POINTS)
     async with handing(line):
         await until(lambda: line.up, "connected")
         connection = accepted(listener)

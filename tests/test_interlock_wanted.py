@@ -102,7 +102,7 @@ def send_all(line: InterlockLine, points: Points, site: Site) -> None:
 
 async def test_only_what_the_interlock_wants_is_decoded_and_sent(site: Site, judge: Judge, tmp_path: Path) -> None:
     points = Points(site)
-    line = InterlockLine(tmp_path / "points.sock", points)
+    line = InterlockLine(tmp_path / "points.sock", points.names, points)
     task = asyncio.create_task(line.keep_connected())
     try:
         await until(judge, lambda: len(judge.names) == len(site.points))
@@ -119,7 +119,7 @@ async def test_only_what_the_interlock_wants_is_decoded_and_sent(site: Site, jud
 
 async def test_a_reconnect_asks_anew(site: Site, judge: Judge, tmp_path: Path) -> None:
     points = Points(site)
-    line = InterlockLine(tmp_path / "points.sock", points)
+    line = InterlockLine(tmp_path / "points.sock", points.names, points)
     task = asyncio.create_task(line.keep_connected())
     second = None
     try:
@@ -144,7 +144,7 @@ async def test_a_reconnect_asks_anew(site: Site, judge: Judge, tmp_path: Path) -
 
 async def test_a_record_of_the_interlock_that_is_none_is_no_end(site: Site, judge: Judge, tmp_path: Path) -> None:
     points = Points(site)
-    line = InterlockLine(tmp_path / "points.sock", points)
+    line = InterlockLine(tmp_path / "points.sock", points.names, points)
     task = asyncio.create_task(line.keep_connected())
     try:
         await until(judge, lambda: len(judge.names) == len(site.points))

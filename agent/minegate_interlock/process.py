@@ -175,8 +175,8 @@ class Process:
                 self._wanted.popleft()
         except BlockingIOError:
             return
-        except OSError as error:
-            log.warning("points: %s", error)
+        except OSError:
+            self._wanted.clear()  # it is gone; its end is read in its turn, and the next one is told anew
 
     def _drop_points(self, connection: socket.socket) -> None:
         self.selector.unregister(connection)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from minegate_agent.field.points import Points
-from minegate_interlock.lines import RECORD_BYTES_MAX, Reading, Refused, Wanted, pack, unpack
+from minegate_interlock.lines import RECORD_BYTES_MAX, PointName, Reading, Refused, Wanted, pack, unpack
 
 log = logging.getLogger("field")
 
@@ -21,12 +21,12 @@ class InterlockLine:
     no interlock or a full socket.
     """
 
-    def __init__(self, path: Path, points: Points) -> None:
+    def __init__(self, path: Path, names: Iterable[PointName], points: Points) -> None:
         self.dropped = 0
         self.up = False
         self._path = path
         self._points = points
-        self._names = [pack(name) for name in points.names]
+        self._names = [pack(name) for name in names]
         self._socket: socket.socket | None = None
         self._introduced = 0
 
