@@ -9,9 +9,9 @@ import pytest
 
 from minegate_agent.check import Report, check
 from minegate_agent.worst_case import PROMISE_MS, RELAY_RELEASE_MS, Worst
+from minegate_sim.edit import set_value
+from minegate_sim.example import example
 from minegate_tools.commands.check import shown
-from minegate_tools.demo.edit import set_value
-from minegate_tools.demo.site import example
 
 GATEWAY, RULES = "gateway.toml", "rules.toml"
 

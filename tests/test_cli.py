@@ -21,10 +21,23 @@ from minegate_agent.link.store.reader import Record
 from minegate_agent.scan import Scan
 from minegate_agent.site import load_site
 from minegate_interlock.lines import Answer, Command, Verb, pack, unpack
-from minegate_tools.demo.site import example
+from minegate_sim.example import example
 from minegate_tools.table import table
 
-COMMANDS = ("run", "check", "status", "demo", "reset", "cut", "decide", "decode", "version")
+COMMANDS = (
+    "run",
+    "check",
+    "status",
+    "demo",
+    "reset",
+    "cut",
+    "decide",
+    "decode",
+    "journal",
+    "verify",
+    "verify-delivery",
+    "version",
+)
 DEADLINE_S = 30
 
 

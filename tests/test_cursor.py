@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from minegate_agent.link.cursor import Cursor
+from minegate_agent.link.cursor import RANGES_MAX, Cursor
 from minegate_sim.disk import PowerCut, SimDisk
 
 PATH = Path("/journal/cursor")
@@ -54,6 +54,19 @@ def test_a_fault_at_any_operation_leaves_the_last_durable_place(fault: int, seed
         assert found.trouble == ""
         found.move(1000)
         assert Cursor.open(PATH, disk.after_power_cut(seed)).sequence == 1000
+
+
+def test_ranges_above_the_watermark_survive_a_restart_the_largest_of_many(tmp_path: Path) -> None:
+    ranges = [(10 * at, 10 * at + (8 if at % 2 else 3)) for at in range(2, 502)]
+    cursor = Cursor.open(tmp_path / "cursor")
+    cursor.move(7, ranges[:3])
+    assert Cursor.open(tmp_path / "cursor").ranges == ranges[:3]
+    cursor.move(7, ranges)
+    found = Cursor.open(tmp_path / "cursor")
+    assert found.ranges == ranges[1::2][:RANGES_MAX]
+    assert (found.sequence, found.highest) == (7, found.ranges[-1][1])
+    cursor.move(6, [])
+    assert Cursor.open(tmp_path / "cursor").ranges == found.ranges
 
 
 def test_a_move_that_failed_is_tried_again_and_may_be_higher() -> None:

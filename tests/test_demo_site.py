@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from minegate_tools.demo.edit import set_value
+from minegate_sim.edit import set_value
 
 TEXT = """\
 # a site

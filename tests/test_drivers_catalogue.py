@@ -33,7 +33,7 @@ def test_a_driver_is_built_from_its_options(driver: str, options: dict[str, Valu
 @pytest.mark.parametrize(
     ("driver", "options", "words"),
     [
-        ("gas", {}, "driver gas: not one of dbc, gas_head, vda5050, wire_node"),
+        ("gas", {}, "driver gas: not one of "),
         ("gas_head", {}, "driver gas_head: option station must be given: Modbus address of the head"),
         ("gas_head", {"station": 300}, "driver gas_head: option station: 300 is above 247"),
         ("gas_head", {"station": 0}, "driver gas_head: option station: 0 is below 1"),
@@ -67,7 +67,7 @@ def test_a_file_of_the_site_goes_before_the_one_that_ships(tmp_path: Path) -> No
 @pytest.mark.parametrize("driver", sorted(OURS))
 def test_every_driver_can_be_described(driver: str) -> None:
     described = describe(driver)
-    assert described.port in ("serial", "can", "mqtt")
+    assert described.port in ("serial", "can", "mqtt", "any")
     assert len(described.summary) > 20
     assert all(option.help for option in described.options.values())
 

@@ -17,7 +17,7 @@ import minegate_drivers
 from minegate_drivers.catalogue import build
 from minegate_drivers.dbc import DbcListener
 from minegate_drivers.ports import CanFrame
-from minegate_drivers.sdk import Nonsense
+from minegate_drivers.sdk import Nonsense, Quality
 
 ROADHEADER = Path(minegate_drivers.__file__).parent / "dbc" / "roadheader.dbc"
 
@@ -139,10 +139,63 @@ def test_a_frame_of_another_length_is_nonsense(length: int) -> None:
 MULTIPLEXED = MOTOROLA.replace("SG_ pressure :", "SG_ pressure m1 :").replace("SG_ running :", "SG_ running M :")
 
 
+def test_a_multiplexed_message_is_one_part_per_case(tmp_path: Path) -> None:
+    driver = listener(written(tmp_path, MULTIPLEXED), "Pump")
+    names = [[field.name for field in layout.fields] for layout in driver.layouts]
+    assert names == [["pressure", "running", "level", "hours"]]
+    assert driver.hear(CanFrame(0x18FF0001, bytes.fromhex("07d0c14600f424"), extended=True)).part == 0
+    with pytest.raises(Nonsense, match="value: Pump: multiplexer 0 is not in the file"):
+        driver.hear(CanFrame(0x18FF0001, bytes.fromhex("07d0414600f424"), extended=True))
+
+
+CHECKED = """VERSION ""
+BU_: PLC
+BO_ 257 Motors: 8 PLC
+ SG_ count : 48|4@1+ (1,0) [0|15] "" PLC
+ SG_ current : 0|16@1+ (0.1,0) [0|6553.5] "A" PLC
+BA_DEF_ BO_ "GenMsgCycleTime" INT 0 10000;
+BA_DEF_DEF_ "GenMsgCycleTime" 0;
+BA_ "GenMsgCycleTime" BO_ 257 100;
+"""
+
+
+def test_counter_checksum_and_rate_of_a_message_are_its_own(tmp_path: Path) -> None:
+    file = written(tmp_path, CHECKED)
+    driver = DbcListener(file=str(file), messages="", checks="Motors counter=count checksum=xor8@7")
+    assert driver.periods_ms == {(257, False): 100}
+
+    def hear(count: int) -> Quality:
+        body = bytes((1, 2, 0, 0, 0, 0, count))
+        return driver.hear(CanFrame(257, body + bytes((1 ^ 2 ^ count,)))).quality
+
+    assert [hear(count) for count in (14, 15, 0, 0, 1, 4)] == [
+        Quality.GOOD, Quality.GOOD, Quality.GOOD, Quality.STALE, Quality.GOOD, Quality.GOOD,
+    ]  # fmt: skip
+    assert (driver.checks["Motors"].missed, driver.checks["Motors"].repeated) == (2, 1)
+    with pytest.raises(Nonsense, match="checksum: byte 7 is 0x00"):
+        driver.hear(CanFrame(257, bytes((1, 2, 0, 0, 0, 0, 5, 0))))
+
+
+@pytest.mark.parametrize(
+    ("checks", "words"),
+    [
+        ("Motors", "'Motors' is not one message with"),
+        ("Motors colour=red", "is not one message with"),
+        ("Motors counter=count;Motors counter=count", "is not one message with"),
+        ("Motor counter=count", "'Motor' is not one of"),
+        ("Motors counter=counter", "'counter' is no plain signal of it"),
+        ("Motors checksum=xor9@7", "checksum is not one of xor8, sum8, crc8_j1850, crc8_autosar"),
+        ("Motors checksum=xor8@8", "byte 8 is not inside 8 bytes"),
+    ],
+)
+def test_checks_that_cannot_be_made_are_refused(tmp_path: Path, checks: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        DbcListener(file=str(written(tmp_path, CHECKED)), messages="", checks=checks)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (MULTIPLEXED, "message 'Pump' is multiplexed, which this driver does not read"),
         (MOTOROLA.replace("0|32@1-", "1|31@1-"), "signal Float.ch4 is a float of 31 bits"),
         ('VERSION ""\nBU_: A\n', "0 messages with signals are not within 1..256"),
         ("this is not a DBC", "own.dbc: "),

@@ -19,7 +19,6 @@ from minegate_agent.clock import ClockQuality
 from minegate_agent.link.birth import Birth, birth_of
 from minegate_agent.link.births import Births
 from minegate_agent.link.clock_watch import offset_of, step_ms
-from minegate_agent.link.confirmations import Confirmations
 from minegate_agent.link.disk import OS_DISK
 from minegate_agent.site import load_site
 from minegate_sim.disk import SimDisk
@@ -187,19 +186,6 @@ def test_births_are_there_after_a_restart_and_strange_files_are_left_out(tmp_pat
 
 def _payload(name: str) -> bytes:
     return bytes(msgpack.packb({"v": 1, "b": name, "config": f"c{name}"}))
-
-
-@pytest.mark.parametrize(
-    ("order", "upto"),
-    [((), 0), ((20,), 0), ((10,), 10), ((30, 20), 0), ((30, 20, 10), 30), ((10, 30), 10), ((10, 30, 20), 30)],
-)
-def test_the_watermark_moves_over_what_is_acknowledged_without_a_gap(order: tuple[int, ...], upto: int) -> None:
-    confirmations = Confirmations(0)
-    for last in (10, 20, 30):
-        confirmations.sent(last)
-    for last in order:
-        confirmations.acknowledged(last)
-    assert confirmations.upto == upto
 
 
 class _Clock:

@@ -8,6 +8,7 @@ from enum import Enum
 
 import pytest
 
+from minegate_agent.field.frames import Stray
 from minegate_agent.link.page.app import STATIC
 from minegate_drivers.sdk import Quality
 from minegate_interlock.lines import Cause, Feed, What
@@ -16,7 +17,9 @@ TABLE: dict[str, dict[str, str]] = json.loads((STATIC / "texts.json").read_text(
 SOURCES = {path.name: path.read_text(encoding="utf-8") for path in sorted(STATIC.glob("*.js"))}
 HTML = (STATIC / "index.html").read_text(encoding="utf-8")
 
-FIELD_KINDS = {"device_lost", "device_back", "port_lost", "port_back", "driver_error", "loss", "quality"}
+FIELD_KINDS = {
+    "device_lost", "device_back", "port_lost", "port_back", "driver_error", "loss", "quality", "loop_held_up",
+}  # fmt: skip
 LINK_KINDS = {"config_change", "uplink_up", "uplink_down", "clock_step", "disk_error", "disk_ok"}
 
 
@@ -36,6 +39,7 @@ FAMILIES = {
     "state": {"permitted", "locked", "cut", "unknown"},
     "process": {"interlock", "field", "link"},
     "loss": {"field_died", "hold_full", "gap", "budget", "damaged", "other"},
+    "stray": {stray.value for stray in Stray},
     "binary": {f"{quantity}.{value}" for quantity in BINARY for value in (0, 1)},
 }
 BESIDE = {"event": {"heading", "none"}}  # literal keys in the room of a family

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minegate_agent.link.blocks import columns, joined, weight_of
 from minegate_agent.link.compression import CannotUnpack, packed, unpacked
 from minegate_agent.link.delivered import DeliveredScan, PayloadError, decode, opened
 from minegate_agent.link.payload import LIVE_MS, messages, state, topic
@@ -25,7 +26,7 @@ NOW_MS = 1_772_323_200_000
 
 def scan(number: int, device: int = 1, *, part: int = 0, boot: int = 9, quality: int = 0, clock: int = 1,
          utc_ms: int = NOW_MS, record: bytes = b"\x00\x7d\x00\x01") -> Scan:  # fmt: skip
-    return Scan(boot, number, device, part, quality, 0, utc_ms, clock, record)
+    return Scan(boot, number, device, part, quality, number % 2**40, utc_ms, clock, record)
 
 
 def journaled(things: Iterable[Scan | dict[str, object]], first: int = 1) -> list[Record]:
@@ -52,7 +53,16 @@ def delivered(records: list[Record]) -> tuple[list[DeliveredScan], dict[int, dic
 
 def as_delivered(sequence: int, one: Scan) -> DeliveredScan:
     return DeliveredScan(
-        sequence, one.boot, one.number, one.device, one.part, one.quality, one.utc_ms, one.clock, one.record
+        sequence,
+        one.boot,
+        one.number,
+        one.device,
+        one.part,
+        one.quality,
+        one.utc_ms,
+        one.clock,
+        one.record,
+        one.mono_ms,
     )
 
 
@@ -134,18 +144,61 @@ def test_records_as_read_are_compressed_when_that_pays() -> None:
     noise = [scan(n, record=chance.randbytes(4)) for n in range(1, 400)]
     (small,) = messages(journaled(steady), BIRTH, NOW_MS)
     (large,) = messages(journaled(noise), BIRTH, NOW_MS)
-    assert (opened(small.payload)["c"], opened(large.payload)["c"]) == ("zstd", "")
+    assert (opened(small.payload)["c"], opened(large.payload)["c"]) == ("xor+zstd", "xor")
     assert len(small.payload) < len(large.payload) / 1.5
     assert [one.record for one in decode(small.payload).scans] == [one.record for one in steady]
 
 
 def test_a_few_bytes_are_never_compressed() -> None:
-    assert packed([b"\0" * 511]) == ("", [b"\0" * 511])
+    assert packed(b"\0" * 63) == ("", b"\0" * 63)
+
+
+@pytest.mark.parametrize("zstd", [True, False])
+def test_without_zstd_the_columns_are_compressed_with_zlib(zstd: bool) -> None:
+    name, block = packed(bytes(4096), zstd)
+    assert (name, unpacked(name, block, 4096)) == ("zstd" if zstd else "zlib", bytes(4096))
+
+
+@given(st.integers(1, 9), st.sampled_from([1, 2, 4, 8]), st.integers(0, 40), st.randoms(use_true_random=False))
+def test_columns_give_back_the_records(words: int, weight: int, count: int, chance: random.Random) -> None:
+    records = chance.randbytes(words * weight * count)
+    told = columns(records, words * weight, weight)
+    assert joined(told, words * weight, weight) == records
+    assert len(told) == len(records)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "weight"),
+    [((), 1), ((2, 2), 2), ((4, 2), 2), ((4, 4, 2, 2), 4), ((2, 1), 1), ((2, 2, 2, 2, 1, 1, 1, 1), 2), ((8,), 8)],
+)
+def test_the_weight_is_the_size_of_most_numbers_and_divides_the_record(sizes: tuple[int, ...], weight: int) -> None:
+    assert weight_of(sum(sizes), [{"type": f">u{size}"} for size in sizes]) == weight
+
+
+def test_a_random_walk_of_100_registers_costs_at_most_one_and_a_half_bytes_a_value_with_all_of_mqtt() -> None:
+    chance = random.Random(20)
+    registers = [chance.randrange(500, 30_000) for _ in range(100)]
+    walk = []
+    for number in range(1, 21):
+        registers = [value + chance.randint(-3, 3) for value in registers]
+        walk.append(scan(number, utc_ms=NOW_MS + 100 * number, record=struct.pack(">100H", *registers)))
+    (message,) = messages(journaled(walk), BIRTH, NOW_MS, {(1, 0): 2})
+    # PUBLISH: fixed header and length 4, topic, packet id 2, properties 1 + content type; PUBACK 4 (MQTT 5, 3.3)
+    around = 4 + 2 + len(topic("140109000001", "gw-1201", "live")) + 2 + 1 + 3 + len("application/msgpack") + 4
+    assert (len(message.payload) + around) / 2000 <= 1.5
+    assert [one.record for one in decode(message.payload).scans] == [one.record for one in walk]
 
 
 @pytest.mark.parametrize(
     ("compression", "block"),
-    [("", b"123"), ("zstd", b"not a frame"), ("zstd", packed([bytes(4096)])[1][0]), ("lzma", b"1234")],
+    [
+        ("", b"123"),
+        ("zstd", b"not a frame"),
+        ("zstd", packed(bytes(4096))[1]),
+        ("zlib", b"not a stream"),
+        ("zlib", packed(bytes(4096), zstd=False)[1]),
+        ("lzma", b"1234"),
+    ],
 )
 def test_a_block_that_is_not_what_the_message_says_is_refused(compression: str, block: bytes) -> None:
     with pytest.raises(CannotUnpack):
@@ -160,7 +213,8 @@ def altered(**change: object) -> bytes:
 
 def altered_device(**change: object) -> bytes:
     (message,) = messages(journaled([scan(1), scan(2)]), BIRTH, NOW_MS)
-    return altered(d=[{**opened(message.payload)["d"][0], **change}])
+    device = {**opened(message.payload)["d"][0], **change}
+    return altered(d=[{key: value for key, value in device.items() if value is not ...}])
 
 
 @pytest.mark.parametrize(
@@ -174,6 +228,11 @@ def altered_device(**change: object) -> bytes:
         altered(f=...),
         altered(c=...),
         altered(c="brotli"),
+        altered(c="xor+brotli"),
+        altered(c=""),
+        altered(r=...),
+        altered(r=b""),
+        altered(r="text"),
         altered(f=0),
         altered(l=3),
         altered(d=[]),
@@ -182,12 +241,15 @@ def altered_device(**change: object) -> bytes:
         altered_device(s=[0, 1, 1]),
         altered_device(t=[0]),
         altered_device(q=[0]),
+        altered_device(m=[0]),
+        altered_device(m=...),
         altered_device(o=[9]),
         altered_device(z=5),
         altered_device(z=-4),
         altered_device(z=10**12),
-        altered_device(r=b""),
-        altered_device(r="text"),
+        altered_device(w=3),
+        altered_device(w=0),
+        altered_device(w=...),
     ],
 )
 def test_nonsense_is_refused_whole(payload: bytes) -> None:

@@ -25,6 +25,7 @@ READER = ROOT / "tools/read_payload.py"
 T_MS = 1_772_323_200_000
 ID = "5f0c3d9a1be27c44"
 BOOT = 0x1A2B3C4D
+WEIGHTS = {(1, 0): 2, (2, 0): 2}
 ALARM = {
     "kind": "alarm", "from": "interlock", "utc_ms": T_MS + 1010, "boot": 7, "sequence": 3, "area": "heading-1201",
     "point": "1201-T1-ch4", "value": 1.25, "limit": 1.0, "cause": "limit", "by": "", "reason": "",
@@ -46,7 +47,7 @@ def example(name: str) -> bytes:
 def sent() -> dict[str, bytes]:
     records = [Record(sequence, SCAN, encode_scan(scan)) for sequence, scan in SCANS]
     records.insert(2, Record(43, EVENT, encode_event(ALARM)))
-    return {message.stream: message.payload for message in messages(records, ID, T_MS + 2000)}
+    return {message.stream: message.payload for message in messages(records, ID, T_MS + 2000, WEIGHTS)}
 
 
 def read(*payloads: tuple[str, bytes]) -> list[dict[str, Any]]:
@@ -83,7 +84,7 @@ def test_both_readers_read_the_event_example_to_the_same() -> None:
 def test_with_the_birth_the_standalone_reader_tells_values() -> None:
     born = birth_of(site())
     records = [Record(sequence, SCAN, encode_scan(scan)) for sequence, scan in SCANS]
-    (message,) = messages(records, born.id, T_MS)
+    (message,) = messages(records, born.id, T_MS, born.weights)
     birth, *rows = read((BIRTH, born.payload), (LIVE, message.payload))
     assert birth["birth"]["config"] == site().hash
     assert [row["scan"]["values"]["ch4"] for row in rows] == pytest.approx([1.25, 0.80, 1.30])
@@ -106,7 +107,7 @@ def test_the_standalone_reader_fits_a_screen_or_two_and_needs_only_msgpack() -> 
     lines = READER.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 100
     imported = {line.split()[1] for line in lines if re.match(r"\s*(import|from) ", line)}
-    assert imported <= {"json", "struct", "sys", "itertools", "msgpack", "zstandard"}
+    assert imported <= {"json", "struct", "sys", "itertools", "msgpack", "zlib", "zstandard"}
 
 
 def test_the_page_names_every_reason_and_kind_that_link_writes() -> None:

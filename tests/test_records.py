@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import zlib
+from collections.abc import Callable
 
+import crc32c
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +24,8 @@ from minegate_agent.link.records import (
     origin_of,
     utc_ms_of,
 )
+from minegate_agent.link.store.chain import START, linked
+from minegate_agent.link.store.checksum import CRC32C
 from minegate_agent.link.store.form import Header, Strange, pack_header, pack_record, unpack_header, unpack_record
 from minegate_agent.scan import Scan
 
@@ -50,8 +56,8 @@ def test_the_form_of_a_scan_is_fixed() -> None:
 @pytest.mark.parametrize(
     ("origin", "expected"),
     [
-        (None, "03 00 00 00 95 3f 86 d1 08 07 06 05 04 03 02 01 02 61 62 63"),
-        ((7, 9), "0f 00 00 00 9e 3a 02 58 08 07 06 05 04 03 02 01 82 07 00 00 00 09 00 00 00 00 00 00 00 61 62 63"),
+        (None, "03 00 00 00 f5 1a 21 94 08 07 06 05 04 03 02 01 02 61 62 63"),
+        ((7, 9), "0f 00 00 00 5d 5c 04 cc 08 07 06 05 04 03 02 01 82 07 00 00 00 09 00 00 00 00 00 00 00 61 62 63"),
     ],
 )
 def test_the_form_of_a_record_is_fixed(origin: tuple[int, int] | None, expected: str) -> None:
@@ -62,15 +68,32 @@ def test_the_form_of_a_record_is_fixed(origin: tuple[int, int] | None, expected:
 
 
 def test_the_form_of_a_header_is_fixed() -> None:
-    packed = pack_header(Header(0x0102, {7: 9}))
-    assert packed.rstrip(b"\0")[:31].hex(" ") == (
-        "6d 69 6e 65 67 61 74 65 01 00 02 01 00 00 00 00 00 00 01 07 00 00 00 09 00 00 00 00 00 00 00"
+    header = Header(0x0102, {7: 9}, bytes(range(32)), CRC32C)
+    packed = pack_header(header)
+    assert packed[:64].hex(" ") == (
+        "6d 69 6e 65 67 61 74 65 02 00 02 01 00 00 00 00 00 00 01 02 "
+        "00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f "
+        "07 00 00 00 09 00 00 00 00 00 00 00"
     )
-    assert len(packed) == 128
-    assert unpack_header(packed) == Header(0x0102, {7: 9})
+    assert len(packed) == 160
+    assert unpack_header(packed) == header
 
 
-@pytest.mark.parametrize("at", [0, 8, 10, 18, 60, 127])
+def test_the_chain_is_the_hash_of_what_came_before_and_the_record() -> None:
+    once = hashlib.sha256(bytes(32) + bytes.fromhex("01 00 00 00 00 00 00 00 02 03 00 00 00") + b"abc").digest()
+    assert linked(START, 1, EVENT, b"abc") == once
+
+
+@pytest.mark.parametrize("other", [zlib.crc32, crc32c.crc32c])
+def test_a_record_is_read_whichever_checksum_it_was_written_with(other: Callable[[bytes], int]) -> None:
+    packed = bytearray(pack_record(7, EVENT, b"abc", None))
+    packed[4:8] = other(packed[8:17] + packed[:4] + packed[17:]).to_bytes(4, "little")
+    assert unpack_record(bytes(packed), 0, 0) is not None
+    packed[-1] ^= 1
+    assert unpack_record(bytes(packed), 0, 0) is None
+
+
+@pytest.mark.parametrize("at", [0, 8, 10, 18, 60, 127, 159])
 def test_a_header_with_any_damaged_byte_is_refused(at: int) -> None:
     damaged = bytearray(pack_header(Header(1, {})))
     damaged[at] ^= 0x80

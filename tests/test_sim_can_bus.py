@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from minegate_drivers.ports import CanFrame
 from minegate_sim.bus import faults
-from minegate_sim.bus.can_bits import TAIL_BITS, length_bits, longest_bits, priority
-from minegate_sim.bus.can_bus import ERROR_ACK, ERROR_BUS_OFF, ERROR_RESTARTED, CanBus
+from minegate_sim.bus.can_bits import TAIL_BITS, _crc, length_bits, longest_bits, priority
+from minegate_sim.bus.can_bus import CanBus
 from minegate_sim.bus.can_controller import BusState, Controller
+from minegate_sim.bus.can_tap import ERROR_ACK, ERROR_BUS_OFF, ERROR_RESTARTED
 from minegate_sim.bus.faults import Fault
 from minegate_sim.far_end import NEVER
 from minegate_sim.slcan import Slcan
@@ -58,6 +59,11 @@ frames = st.builds(
 def test_a_frame_is_as_long_as_its_bits_and_never_longer_than_the_worst_case(frame: CanFrame) -> None:
     plain = (54 if frame.extended else 34) + 8 * len(frame.data) + TAIL_BITS
     assert plain <= length_bits(frame) <= longest_bits(len(frame.data), frame.extended)
+
+
+def test_the_checksum_is_the_crc_15_of_the_catalogue_of_crcs() -> None:
+    bits = [byte >> place & 1 for byte in b"123456789" for place in reversed(range(8))]
+    assert _crc(bits) == 0x059E
 
 
 def test_the_length_of_a_known_frame_is_the_one_of_the_literature() -> None:
@@ -261,3 +267,15 @@ def test_an_slcan_adapter_sits_on_the_bus_like_any_station() -> None:
     assert out.startswith(b"\rz\r")
     assert out.count(b"t100101\r") == 3
     assert ids(of, 25.0, "other").count(0x123) == 1
+
+
+def test_a_passive_station_waits_eight_bits_longer_so_that_others_get_in_between() -> None:
+    def order(tec: int) -> list[int]:
+        of = bus(Sender("a", CanFrame(0x100, b""), NEVER), Sender("b", CanFrame(0x200, b""), NEVER, first_ms=0.1))
+        of.controllers["a"].tec = tec
+        of.controllers["a"].queue(CanFrame(0x101, b""), 0.0)
+        of.controllers["a"].queue(CanFrame(0x102, b""), 0.0)
+        return ids(of, 100.0)
+
+    assert order(tec=0) == [0x101, 0x102, 0x100, 0x200]  # in the order of its queue, which is full of lower numbers
+    assert order(tec=200) == [0x101, 0x200, 0x102, 0x100]

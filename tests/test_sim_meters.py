@@ -121,6 +121,11 @@ def read_frame(identifier: int, address: bytes = b"\xaa" * 6, control: int = 0x1
     return body + bytes((sum(body) & 0xFF, 0x16))
 
 
+def test_a_request_is_the_one_that_every_manual_prints() -> None:
+    assert read_frame(0x00010000) == bytes.fromhex("68 AAAAAAAAAAAA 68 11 04 33333433 AE 16")
+    assert read_frame(0, control=0x13) == bytes.fromhex("68 AAAAAAAAAAAA 68 13 00 DF 16")
+
+
 def meter() -> Dlt645Meter:
     one = Dlt645Meter("m", "000012345678")
     one.measure(100.0, 220.0, 0.8, 3600.0)
@@ -230,3 +235,11 @@ def test_a_slot_never_overflows(value: float, size: int) -> None:
     packed = Slot(0, size, 0.125, -40.0).pack(value)
     assert len(packed) == size
     assert (packed == b"\xff" * size) == (value != value)
+
+
+def test_a_meter_shows_a_negative_value_by_its_top_bit_and_an_overflow_by_its_end() -> None:
+    one = meter()
+    one.values[0x02030000] = -1.5
+    assert say(one, read_frame(0x02030000))[-5:-2] == bytes(byte + 0x33 & 0xFF for byte in bytes.fromhex("00 50 81"))
+    one.values[0x02010100] = 1e9
+    assert say(one, read_frame(0x02010100))[-4:-2] == bytes(byte + 0x33 & 0xFF for byte in bytes.fromhex("99 99"))

@@ -248,3 +248,42 @@ def test_what_nobody_fetches_is_bounded_and_counted() -> None:
     bus.run(100_000.0)
     assert len(bus.taps["near"].inbox) == 65_536
     assert bus.taps["near"].unheard_bytes > 0
+
+
+def test_noise_on_a_start_bit_hides_a_character_and_on_a_data_bit_changes_it() -> None:
+    bus = line(masters=("near", "other"))
+    bus.begin(faults.Noise(bit_error_rate=0.01), 0.0)
+    lengths, changed = set(), 0
+    for n in range(40):
+        bus.taps["near"].arrive(bytes(range(100)), 1000.0 * n)
+        got = bus.taps["other"].run(1000.0 * n + 900.0)
+        lengths.add(len(got))
+        changed += len(got) == 100 and got != bytes(range(100))
+    assert max(lengths) <= 100
+    assert min(lengths) < 100
+    assert changed > 0
+
+
+def test_a_half_awake_device_answers_late_by_no_more_than_it_was_told() -> None:
+    bus = line()
+    bus.begin(faults.HalfAwake(device="T1", answers=1.0, cut_short=0.0, late_ms=80.0), 0.0)
+    plain_ms = (17 + 3.5) * bus.framing.char_ms + 2.0
+    late = []
+    for n in range(30):
+        tap, got, took_ms = bus.taps["near"], b"", 0
+        tap.arrive(REQUEST, 1000.0 * n)
+        while not good(got):
+            took_ms += 1
+            got += tap.run(1000.0 * n + took_ms)
+        late.append(took_ms - plain_ms)
+    assert 0.0 <= min(late) <= 20.0
+    assert 60.0 <= max(late) <= 81.0
+
+
+@pytest.mark.parametrize(("parity", "ones"), [("E", 0), ("O", 1)])
+def test_parity_makes_the_number_of_ones_even_or_odd(parity: str, ones: int) -> None:
+    for byte in range(256):
+        start, *rest = parse_framing(9600, parity, 1).levels(byte)
+        assert start == 0
+        assert sum(rest[:-1]) % 2 == ones
+        assert rest[-1] == 1

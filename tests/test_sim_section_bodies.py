@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from minegate_sim.noise import source
 from minegate_sim.section.air import SUBSTANCES, Air, Road, Source
-from minegate_sim.section.fire import Fire, burn
+from minegate_sim.section.fire import GROWTH_KW_S2, Fire, burn
 from minegate_sim.section.people import PEOPLE_MAX, WALK_M_S, Crew
 from minegate_sim.section.resistance import SEALED, Fan
 from minegate_sim.section.sensor import POISON_HALF_S, Sensor
@@ -47,7 +47,7 @@ def settled() -> Air:
 @settings(max_examples=25, deadline=None)
 def test_the_books_of_every_substance_close_whatever_happens(seed: int, steps_s: list[float]) -> None:
     chance, air = random.Random(seed), settled()
-    fire = Fire("heading", 30.0, "fast")
+    fire = Fire("heading", 30.0, GROWTH_KW_S2["fast"])
     for dt_s in steps_s:
         air.open_share["return"] = chance.choice([1.0, 0.3, 0.0])
         air.leaks["leak"] = chance.choice([SEALED, 5.0])
@@ -97,7 +97,7 @@ def test_a_fall_of_roof_takes_the_air_and_dust_settles_on_its_way() -> None:
 
 
 def test_a_fire_smoulders_grows_warms_its_air_and_is_put_out_by_water() -> None:
-    air, fire = settled(), Fire("intake", 100.0, "medium", smoulder_s=60.0, peak_kw=1000.0)
+    air, fire = settled(), Fire("intake", 100.0, GROWTH_KW_S2["medium"], smoulder_s=60.0, peak_kw=1000.0)
     kw, co = [], []
     for _ in range(600):
         air.step(1.0, (), (*GAS, *fire.gives()))
@@ -264,3 +264,11 @@ def test_a_sensor_lags_drifts_freezes_is_poisoned_and_calibrated() -> None:
     for name, value in (("frozen", 1), ("drift_per_day", math.nan), ("offset", 1e9), ("asleep", True)):
         with pytest.raises(ValueError, match=name):
             one.set(name, value)
+
+
+def test_a_smouldering_fire_gives_more_carbon_monoxide_for_its_heat_than_a_flaming_one() -> None:
+    def co_per_heat(age_s: float) -> float:
+        given = {source.substance: source.per_s for source in Fire("x", 1.0, smoulder_s=100.0, age_s=age_s).gives()}
+        return given["co"] / given["heat"]
+
+    assert co_per_heat(50.0) > 2.0 * co_per_heat(200.0) > 0.0

@@ -171,7 +171,7 @@ async def refused(site: Path, caplog: pytest.LogCaptureFixture, said: str) -> No
         await until(lambda: any(said in line for line in caplog.messages), said)
         await asyncio.sleep(0.5)  # some more attempts
         assert delivery(link)["connected"] is False
-    assert len([line for line in caplog.messages if "uplink down" in line]) == 1, caplog.messages
+    assert len([line for line in caplog.messages if "uplink mine down" in line]) == 1, caplog.messages
 
 
 @asynccontextmanager

@@ -202,7 +202,9 @@ def test_whatever_an_event_or_a_health_record_holds_the_document_is_json() -> No
     event = document["events"][0]
     assert (event["value"], event["rules"], event["more"]) == (None, "0102", {"1": [None, None]})
     assert len(event["text"]) == 300
-    assert document["lines"] == [{"name": "a", "up": True, "nonsense": {"crc": 3}}]
+    assert document["lines"] == [
+        {"name": "a", "up": True, "nonsense": {"crc": 3}, "strays": {}, "bus": {}, "suspects": []}
+    ]
 
 
 def test_devices_are_the_configured_ones_with_what_field_says_of_them() -> None:
@@ -228,6 +230,7 @@ def test_the_backlog_is_what_is_recorded_and_not_confirmed() -> None:
     delivery: Any = view.snapshot(4000)["delivery"]
     assert delivery == {
         "configured": True, "last": 950, "confirmed": 480, "waiting": 470, "connected": False, "since_ms": 3000,
+        "consumers": [],
     }  # fmt: skip
 
 

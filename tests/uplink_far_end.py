@@ -71,6 +71,8 @@ class Subscriber:
     def hear(self, topic: str, payload: bytes) -> None:
         prefix, stream = topic.rsplit("/", 1)
         assert prefix == f"minegate/1/{MINE}/{GATEWAY}"
+        if stream in ("receipt", "command"):  # what goes the other way
+            return
         self.streams.append(stream)
         self.raw.append((topic, payload))
         if stream == "birth":

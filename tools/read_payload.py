@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 """Reads what a minegate gateway publishes. One file, for your side of the broker; it needs only msgpack (and zstandard
-where messages are compressed). The format is agent/PAYLOAD.md.
+where messages are compressed with it). The format is agent/PAYLOAD.md.
 
     mosquitto_sub -h BROKER -t 'minegate/1/#' -F '%t %x' | python read_payload.py
 
-Input lines are "topic hex" or "hex"; output is one JSON object per scan, event, birth and state. Values are decoded
-once the birth has gone by (it is retained: a new subscriber gets it first). Sequences may come twice: keep one of
-each (gateway, sequence).
+Input is "topic hex" or "hex" a line, output one JSON object per scan, event, birth and state; values once the birth has
+gone by (it is retained). Sequences may come twice: keep one of each (gateway, sequence).
 """
 
 import json
 import struct
 import sys
+import zlib
 from itertools import accumulate
 
 import msgpack
@@ -19,20 +19,27 @@ import msgpack
 TYPES = {"u1": "B", "i1": "b", "u2": "H", "i2": "h", "u4": "I", "i4": "i", "u8": "Q", "i8": "q", "f4": "f", "f8": "d"}
 
 
-def unpacked(compression, block, size):
-    if compression == "zstd":
+def unpacked(form, block, size):
+    if form == "xor+zstd":
         import zstandard
 
         block = zstandard.ZstdDecompressor().decompress(block, max_output_size=size)
-    elif compression:
-        raise ValueError(f"compression {compression!r} is not known")
-    if len(block) != size:
-        raise ValueError(f"a block of {len(block)} bytes, {size} expected")
+    elif form == "xor+zlib":
+        block = zlib.decompress(block)
+    elif form != "xor":
+        raise ValueError(f"form {form!r} is not known")
+    assert len(block) == size, f"a block of {len(block)} bytes, {size} expected"
     return block
 
 
-def each(told, count):
-    return told if isinstance(told, list) else [told] * count
+def joined(told, size, weight):
+    """Records out of their columns: every byte back in its place, then each record XOR the one before."""
+    changed, height = bytearray(len(told)), len(told) // weight
+    for at in range(weight):
+        changed[at::weight] = told[at * height : (at + 1) * height]
+    for at in range(size, len(changed)):
+        changed[at] ^= changed[at - size]
+    return bytes(changed)
 
 
 def value(field, record):
@@ -45,25 +52,24 @@ def value(field, record):
 
 
 def values(birth, device, part, record):
-    known = {each["number"]: each["layouts"] for each in birth["devices"]}
-    return {field["name"]: value(field, record) for field in known[device][part]["fields"]}
+    (layouts,) = (each["layouts"] for each in birth["devices"] if each["number"] == device)
+    return {field["name"]: value(field, record) for field in layouts[part]["fields"]}
 
 
 def scans(message, birth=None):
     """The scans of a live or history message, in order of their sequences."""
-    found = []
-    for device in message.get("d", ()):
-        sequences = list(accumulate(device["s"], initial=message["f"]))[1:]
-        count, size = len(sequences), device["z"]
-        block = unpacked(message["c"], device["r"], size * count)
-        boot, *numbers = device["o"]
-        times, numbers = list(accumulate(device["t"])), list(accumulate(numbers))
-        qualities, clocks = each(device["q"], count), each(device["k"], count)
-        for at, sequence in enumerate(sequences):
-            record = block[at * size : (at + 1) * size]
-            scan = {"sequence": sequence, "device": device["n"], "part": device["p"], "utc_ms": times[at]}
-            scan |= {"quality": qualities[at], "clock": clocks[at], "boot": boot, "number": numbers[at]}
-            scan["record"] = record.hex()
+    devices, found = message.get("d", ()), []
+    sizes = [device["z"] * len(device["s"]) for device in devices]
+    whole = unpacked(message["c"], message["r"], sum(sizes)) if devices else b""
+    for device, size in zip(devices, sizes, strict=True):
+        block, whole = joined(whole[:size], device["z"], device["w"]), whole[size:]
+        sequences, (boot, *numbers) = list(accumulate(device["s"], initial=message["f"]))[1:], device["o"]
+        same = [key if isinstance(key, list) else [key] * len(sequences) for key in (device["q"], device["k"])]
+        columns = sequences, accumulate(device["t"]), *same, accumulate(numbers), accumulate(device["m"])
+        for at, row in enumerate(zip(*columns, strict=True)):
+            record = block[at * device["z"] :][: device["z"]]
+            scan = dict(zip(("sequence", "utc_ms", "quality", "clock", "number", "mono_ms"), row, strict=True))
+            scan |= {"device": device["n"], "part": device["p"], "boot": boot, "record": record.hex()}
             if birth is not None and birth["b"] == message["b"]:
                 scan["values"] = values(birth, device["n"], device["p"], record)
             found.append(scan)
@@ -73,12 +79,9 @@ def scans(message, birth=None):
 def rows(payload, birth=None):
     """Everything in one message: {"scan": ...}, {"event": ...}, {"birth": ...} or {"state": ...}."""
     message = msgpack.unpackb(payload)
-    if message["v"] != 1:
-        raise ValueError(f"format version {message['v']} is not known")
-    if "devices" in message:
-        return [{"birth": message}]
-    if "online" in message:
-        return [{"state": message}]
+    assert message["v"] == 1, f"format version {message['v']} is not known"
+    if "devices" in message or "online" in message:
+        return [{"birth" if "devices" in message else "state": message}]
     events = [{"event": {**event, "journal_sequence": sequence}} for sequence, event in message.get("e", ())]
     return events + [{"scan": scan} for scan in scans(message, birth)]
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from minegate_agent.config import ConfigError
-from minegate_agent.site import FILE, Site, SitePoint, load_site
+from minegate_agent.config import ConfigError, Uplink
+from minegate_agent.field.plan import LinePlan, plan_site, problems
+from minegate_agent.site import FILE, Site, load_site
 from minegate_agent.worst_case import Worst, worst_case
 from minegate_interlock.rules import Area, Limit, Rules, RulesError, load
 
@@ -30,29 +31,33 @@ class Report(NamedTuple):
     site: Site | None = None
     areas: tuple[Area, ...] = ()
     limits: tuple[LimitTime, ...] = ()
+    lines: tuple[LinePlan, ...] = ()
 
 
 def check(folder: Path) -> Report:
     """Read and compare the site's two files. Reads nothing else, opens no port."""
-    problems: list[str] = []
+    found: list[str] = []
     site = rules = None
     try:
         site = load_site(folder)
     except ConfigError as error:
-        problems.append(str(error))
+        found.append(str(error))
     path = folder / RULES_FILE
     try:
         rules = load(path.read_bytes(), str(path))
     except RulesError as error:
-        problems.append(str(error))
+        found.append(str(error))
     except OSError as error:
-        problems.append(f"{path}: {error.strerror}")
+        found.append(f"{path}: {error.strerror}")
+    plans = plan_site(site) if site else {}
+    found += (f"{folder / FILE}: {line}" for plan in plans.values() for line in problems(plan))
+    lines = tuple(plans.values())
     if site is None or rules is None:
-        return Report(tuple(problems), site)
-    problems += (f"{path}: {line}" for line in _crossed(site, rules))
-    problems += (f"{folder / FILE}: {line}" for line in _uplink(site))
-    times = tuple(_time(site, rules, limit) for limit in rules.limits)
-    return Report(tuple(problems), site, rules.areas, times)
+        return Report(tuple(found), site, lines=lines)
+    found += (f"{path}: {line}" for line in _crossed(site, rules))
+    found += (f"{folder / FILE}: {line}" for line in _uplink(site))
+    times = tuple(_time(site, rules, plans, limit) for limit in rules.limits)
+    return Report(tuple(found), site, rules.areas, times, lines)
 
 
 def _crossed(site: Site, rules: Rules) -> Iterator[str]:
@@ -94,31 +99,37 @@ def _real(folder: Path, device: str) -> Path:
 
 
 def _uplink(site: Site) -> Iterator[str]:
-    """Files that the uplink names must be there before the first connection asks for them."""
-    uplink = site.config.uplink
-    if uplink is None:
-        return
+    """Files that an uplink names must be there before the first connection asks for them."""
+    names = [uplink.name for uplink in site.config.uplinks]
+    for name in {name for name in names if names.count(name) > 1}:
+        yield f"uplink: name {name!r} is given twice; each consumer has a watermark of its own"
+    for uplink in site.config.uplinks:
+        where = "uplink" if len(names) == 1 else f"uplink {uplink.name!r}"
+        yield from _uplink_files(site, uplink, where)
+        page = site.config.page
+        if page.enabled and page.tcp_port == uplink.tcp_port and page.host == uplink.host:
+            yield f"page.tcp_port {page.tcp_port}: the {where}'s broker has the same address"
+
+
+def _uplink_files(site: Site, uplink: Uplink, where: str) -> Iterator[str]:
     tls = uplink.tls
-    named = {"uplink.password_file": uplink.password_file}
+    named = {f"{where}.password_file": uplink.password_file}
     if tls is not None:
-        named |= {"uplink.tls.ca": tls.ca, "uplink.tls.cert": tls.cert, "uplink.tls.key": tls.key}
+        named |= {f"{where}.tls.ca": tls.ca, f"{where}.tls.cert": tls.cert, f"{where}.tls.key": tls.key}
         if bool(tls.cert) != bool(tls.key):
-            yield "uplink.tls: cert and key belong together; only one of them is given"
+            yield f"{where}.tls: cert and key belong together; only one of them is given"
     for key, value in named.items():
         if value and not (site.folder / value).is_file():
             yield f"{key} {value!r}: there is no such file"
-    page = site.config.page
-    if page.enabled and page.tcp_port == uplink.tcp_port and page.host == uplink.host:
-        yield f"page.tcp_port {page.tcp_port}: the uplink's broker has the same address"
 
 
-def _time(site: Site, rules: Rules, limit: Limit) -> LimitTime:
+def _time(site: Site, rules: Rules, plans: dict[str, LinePlan], limit: Limit) -> LimitTime:
     point = next((point for point in site.points if point.name == limit.point), None)
-    return LimitTime(limit.area, limit.point, _words(limit), None if point is None else _worst(site, rules, point))
-
-
-def _worst(site: Site, rules: Rules, point: SitePoint) -> Worst:
-    return worst_case(site, site.devices[point.device], rules.timing.tick_ms, rules.timing.lease_ms)
+    worst = None
+    if point is not None:
+        device = site.devices[point.device]
+        worst = worst_case(plans.get(device.port), device, rules.timing.tick_ms, rules.timing.lease_ms)
+    return LimitTime(limit.area, limit.point, _words(limit), worst)
 
 
 def _words(limit: Limit) -> str:

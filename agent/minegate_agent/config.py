@@ -43,6 +43,13 @@ class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
     turnaround_ms: Annotated[float, Meta(ge=0, le=1000)] = 0.0
+    gap_ms: Annotated[float, Meta(ge=0, le=1000)] | None = None  # None: 3.5 characters, 1.75 ms above 19200 baud
+    rs485: bool = False  # the kernel turns the line round with RTS; false: the adapter does it by itself
+    rts_before_ms: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    rts_after_ms: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    eager: bool = False  # ask again as soon as the line is free; `period_ms` is then the most that it may take
+    isolate: bool = False  # a process of its own: for drivers that are not trusted
+    memory_mb: Annotated[int, Meta(ge=64, le=4096)] = 256  # address space of that process
     interface: str = ""
     channel: str = ""
     bitrate: Annotated[int, Meta(ge=1000, le=8_000_000)] = 250_000
@@ -60,7 +67,11 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     title_zh: Text = ""
     title_en: Text = ""
     period_ms: Annotated[int, Meta(ge=20, le=3_600_000)] = 1000
-    timeout_ms: Annotated[int, Meta(ge=5, le=60_000)] = 200
+    timeout_ms: Annotated[int, Meta(ge=5, le=60_000)] = 200  # ceiling of the time-out that is learned
+    timeout_floor_ms: Annotated[float, Meta(ge=1, le=60_000)] = 5.0
+    turnaround_ms: Annotated[float, Meta(ge=0, le=1000)] | None = None  # None: the port's
+    job: Literal["trip", "scan", "background"] = "scan"
+    deadline_ms: Annotated[int, Meta(ge=1, le=3_600_000)] | None = None  # from due to answered; None: the period
     options: dict[str, int | float | str | bool] = {}
 
 
@@ -93,6 +104,7 @@ class Journal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     segment_bytes: Annotated[int, Meta(ge=65_536, le=1_000_000_000)] = 8_000_000
     bytes_max: Annotated[int, Meta(ge=1_000_000)] = 2_000_000_000
     commit_ms: Annotated[int, Meta(ge=0, le=1000)] = 100
+    key_file: str = ""  # the gateway's private Ed25519 key, 64 hex digits; it signs anchors (`minegate journal key`)
 
 
 class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -103,21 +115,53 @@ class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     key: str = ""
 
 
-class Uplink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The broker that takes delivery."""
+FIRST_CONSUMER = "mine"  # the name of an uplink that has none
+
+
+class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A broker that stands in for the first one; everything but the address is the same."""
 
     host: str
     tcp_port: TcpPort = 1883
+
+
+class Uplink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One consumer: the broker that takes delivery for it, what it gets and how it confirms.
+
+    `windows` are hours of the day in UTC ("22:00-06:00"); none: always. With `confirm = "receipt"` the receiving
+    application confirms (agent/PAYLOAD.md), not the broker. A line on which nothing is acknowledged for `silence_s` is
+    left: raise it where one block takes longer than that.
+    """
+
+    name: Name = FIRST_CONSUMER
+    host: str
+    tcp_port: TcpPort = 1883
+    secondary: list[Address] = []
     protocol: Literal["5", "3.1.1", "auto"] = "auto"
+    format: Literal["minegate", "json", "sparkplug"] = "minegate"
+    streams: tuple[Literal["live", "history", "event"], ...] = ("live", "history", "event")
+    confirm: Literal["puback", "receipt"] = "puback"
+    receipt_s: Annotated[float, Meta(ge=0.5, le=3600)] = 30.0
+    windows: list[Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]] = []
+    commands: bool = False
     username: str = ""
     password_file: str = ""
     tls: Tls | None = None
     keepalive_s: Annotated[int, Meta(ge=2, le=3600)] = 15
+    silence_s: Annotated[float, Meta(ge=0.2, le=600)] = 4.5
     ack_timeout_s: Annotated[float, Meta(ge=0.1, le=60)] = 5.0  # a publish without PUBACK for so long: the line is dead
+    expiry_s: Annotated[int, Meta(ge=0, le=0xFFFFFFFE)] = 0  # of a message at the broker (MQTT 5); 0: never
     in_flight_max: Annotated[int, Meta(ge=1, le=200)] = 8
     block_records_max: Annotated[int, Meta(ge=1, le=10_000)] = 500
     block_ms: Annotated[int, Meta(ge=10, le=60_000)] = 250
-    backoff_max_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
+    backoff_max_s: Annotated[float, Meta(gt=0, le=600)] = 0.8
+
+
+class Commands(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who may command from above: files of public Ed25519 keys. `remote_cut`: whether power may be cut so."""
+
+    keys: tuple[str, ...] = ()
+    remote_cut: bool = False
 
 
 class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -138,8 +182,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     point: list[Point]
     hold: Hold = Hold()
     journal: Journal = Journal()
-    uplink: Uplink | None = None
+    uplink: Uplink | list[Uplink] | None = None
+    commands: Commands = Commands()
     page: Page = Page()
+
+    @property
+    def uplinks(self) -> tuple[Uplink, ...]:
+        """Every consumer; one table `[uplink]` or several `[[uplink]]`."""
+        return tuple(self.uplink) if isinstance(self.uplink, list) else () if self.uplink is None else (self.uplink,)
 
 
 def load(path: Path) -> tuple[Config, str]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from minegate_agent.config import Config, ConfigError, Device, Point, load
 from minegate_drivers.catalogue import build
+from minegate_drivers.port_health import PortHealth
 from minegate_drivers.sdk import CanDriver, Driver, Field, LineDriver, MessageDriver
 
 FILE = "gateway.toml"
@@ -106,7 +107,7 @@ def _devices(config: Config, folder: Path) -> dict[int, SiteDevice]:
         except ValueError as error:
             raise _UnfitError(f"device {device.name!r}: {error}") from error
         form, words = _SPEAKS[kinds[device.port]]
-        if not isinstance(driver, form):
+        if not isinstance(driver, (form, PortHealth)):
             raise _UnfitError(
                 f"device {device.name!r}: driver {device.driver!r} does not speak on {words} ({device.port!r})"
             )

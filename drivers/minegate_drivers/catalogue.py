@@ -13,14 +13,34 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import NamedTuple
 
+from minegate_drivers.canopen import CanopenNode
 from minegate_drivers.dbc import DbcListener
+from minegate_drivers.dlt645_meter import Dlt645Meter
+from minegate_drivers.framed import FramedDevice
 from minegate_drivers.gas_head import GasHead
+from minegate_drivers.j1939 import J1939Listener
+from minegate_drivers.modbus_map import ModbusMap
+from minegate_drivers.port_health import PortHealth
 from minegate_drivers.sdk import CanDriver, Catalogued, Driver, LineDriver, MessageDriver, Option
 from minegate_drivers.vda5050 import Vda5050
 from minegate_drivers.wire_node import WireNode
 
 GROUP = "minegate.drivers"
-OURS: dict[str, type[Catalogued]] = {form.name: form for form in (GasHead, WireNode, DbcListener, Vda5050)}
+OURS: dict[str, type[Catalogued]] = {
+    form.name: form
+    for form in (
+        GasHead,
+        ModbusMap,
+        Dlt645Meter,
+        FramedDevice,
+        WireNode,
+        DbcListener,
+        J1939Listener,
+        CanopenNode,
+        Vda5050,
+        PortHealth,
+    )
+}
 _SPEAKS: dict[type[Driver], str] = {LineDriver: "serial", CanDriver: "can", MessageDriver: "mqtt"}
 
 Value = int | float | str | bool
@@ -58,7 +78,7 @@ def build(driver: str, options: Mapping[str, Value], folder: Path) -> Driver:
 def describe(driver: str) -> Described:
     """What there is to know about a driver before it is built. ValueError if nobody knows the name."""
     form = find(driver)
-    port = next((word for base, word in _SPEAKS.items() if issubclass(form, base)), "")
+    port = next((word for base, word in _SPEAKS.items() if issubclass(form, base)), "any")
     summary = (inspect.getdoc(form) or "").partition("\n\n")[0].replace("\n", " ")
     return Described(driver, port, summary, form.options)
 
@@ -117,7 +137,7 @@ def _value(key: str, value: Value, option: Option) -> Value:
 
 
 def _file(key: str, value: str, form: type[Catalogued], folder: Path) -> str:
-    beside = Path(inspect.getfile(form)).parent / "dbc"
+    beside = Path(inspect.getfile(form)).parent / form.files
     for path in (folder / value, beside / value):
         if path.is_file():
             return str(path.absolute())

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntFlag
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
 from minegate_drivers.ports import CanFrame, Message
@@ -153,10 +154,15 @@ class CanDriver(Driver):
     """A device that speaks by itself on a CAN bus. `can_ids` are what the port should let through."""
 
     can_ids: tuple[tuple[int, bool], ...]  # (identifier, is it 29 bits wide)
+    periods_ms: Mapping[tuple[int, bool], float] = MappingProxyType({})  # how often each should come, where known
 
     @abstractmethod
-    def hear(self, frame: CanFrame) -> Heard:
-        """Understand a frame whose identifier is in `can_ids`. Raises Nonsense."""
+    def hear(self, frame: CanFrame) -> Heard | None:
+        """Understand a frame whose identifier is in `can_ids`; None: it carries no reading alone. Raises Nonsense."""
+
+    def say(self, now_ms: int) -> tuple[CanFrame, ...]:
+        """What the device must be told at `now_ms` so that it goes on speaking; asked for every 50 ms or so."""
+        return ()
 
 
 class MessageDriver(Driver):
@@ -173,7 +179,7 @@ class Option(NamedTuple):
     """One key that a driver accepts in `[device.options]`, declared beside the driver, checked by the catalogue.
 
     A `file` is a path relative to the site folder, or the name of a file that ships beside the driver's module in
-    `dbc/`; the constructor gets it as an absolute path that exists.
+    the folder `files`; the constructor gets it as an absolute path that exists.
     """
 
     type: type[int] | type[float] | type[str] | type[bool]
@@ -189,3 +195,4 @@ class Catalogued(Driver):
 
     name: ClassVar[str]
     options: ClassVar[dict[str, Option]]
+    files: ClassVar[str] = "dbc"  # the folder beside the module with the files that ship

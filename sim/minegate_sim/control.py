@@ -24,13 +24,18 @@ def obey(heading: Heading, line: bytes, now_ms: float) -> bytes:
         wish = json.loads(line)
         if not isinstance(wish, dict):
             raise ValueError("a command is a JSON object")
-        do = _COMMANDS.get(str(wish.get("do")))
-        if do is None:
-            raise ValueError(f"do {wish.get('do')!r} is not one of {', '.join(_COMMANDS)}")
         answer = {"ok": True, **do(heading, wish, now_ms)}
     except (ValueError, RecursionError) as error:
         answer = {"ok": False, "error": str(error)}
     return json.dumps(answer).encode() + b"\n"
+
+
+def do(heading: Heading, wish: Wish, now_ms: float) -> Wish:
+    """Do one thing. ValueError says what makes no sense; then nothing has changed."""
+    command = _COMMANDS.get(str(wish.get("do")))
+    if command is None:
+        raise ValueError(f"do {wish.get('do')!r} is not one of {', '.join(_COMMANDS)}")
+    return command(heading, wish, now_ms)
 
 
 def _fan(heading: Heading, wish: Wish, now_ms: float) -> Wish:

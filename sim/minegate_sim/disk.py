@@ -96,6 +96,7 @@ class SimDisk:
         self.operations = 0
         self.log: list[str] = []
         self.dead = False
+        self.failing = 0  # errno of every operation for as long as it stands here
         self.bad_spots: set[tuple[str, int]] = set()
         self._names: dict[Path, _Inode] = {}
         self._durable_names: dict[Path, _Inode] = {}
@@ -112,7 +113,7 @@ class SimDisk:
         fault = self.faults.get(self.operations)
         self.dead = fault == POWER_CUT
         self._kill = fault == KILL
-        return 0 if fault is None or self.dead or self._kill else fault
+        return self.failing if fault is None or self.dead or self._kill else fault
 
     def finish(self, error: int) -> None:
         """What the caller of the operation gets to see."""
@@ -173,6 +174,10 @@ class SimDisk:
             found._names[path] = _Inode(bytearray(content), bytearray(content))
         found._durable_names = dict(found._names)
         return found
+
+    def fill(self, left: int) -> None:
+        """Let the disk take `left` bytes more than it holds."""
+        self.capacity = sum(len(inode.now) for inode in self._names.values()) + left
 
     def damage(self, path: Path, at: int, data: bytes) -> None:
         """The medium no longer holds what was written there."""

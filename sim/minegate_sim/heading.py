@@ -6,7 +6,6 @@ Device names, station numbers, port names and point names are those of the examp
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 from minegate_sim import air as airs
 from minegate_sim import physics
@@ -17,6 +16,7 @@ from minegate_sim.devices.roadheader import Roadheader
 from minegate_sim.devices.sensor_node import SensorBoard
 from minegate_sim.noise import source
 from minegate_sim.physics import Controls
+from minegate_sim.place import Truth
 from minegate_sim.slcan import Slcan
 from minegate_sim.watch import Watch, Watches
 from minegate_sim.wire import Wire
@@ -26,15 +26,8 @@ BEHIND_MS_MAX = 5000.0  # a process that was stopped for longer does not run aft
 
 T1_M = airs.LENGTH_M - 5.0  # T1 hangs within 5 m of the face, T2 10-15 m from the mouth
 T2_M = 10.0
+OUTPUT = "relay-1"
 ROBOT_MANUFACTURER, ROBOT_SERIAL = "minegate", "rail-1"
-
-
-class Truth(NamedTuple):
-    """Something that really happened, at `ms` of the monotonic clock."""
-
-    ms: float
-    what: str
-    fields: dict[str, object] = {}  # noqa: RUF012 - never written to; the empty default is shared on purpose
 
 
 class Heading:
@@ -49,7 +42,10 @@ class Heading:
         self.watches = Watches()
         self._speed = speed
         self._next_ms = now_ms
-        self._truths = [Truth(now_ms, "contact_open"), Truth(now_ms, "fan_on"), Truth(now_ms, "power_off")]
+        self._truths: list[Truth] = []
+        self.note(now_ms, "contact_open", contact=OUTPUT)
+        self.note(now_ms, "fan_on")
+        self.note(now_ms, "power_off")
         nonce = source(seed, "boot nonces")
         self.heads = tuple(GasHead(name, at, source(seed, name)) for name, at in (("T1-head", 1), ("T2-head", 2)))
         self.fan_node = SensorBoard("fan-node", 3, (1, 0, 0), nonce.randrange(1, 65536))
@@ -152,7 +148,7 @@ class Heading:
 
     def _contact_moved(self, at_ms: float, closed: bool) -> None:
         self.controls = replace(self.controls, contact_closed=closed)
-        self.note(at_ms, "contact_closed" if closed else "contact_open")
+        self.note(at_ms, "contact_closed" if closed else "contact_open", contact=OUTPUT)
         self._look_at_power(at_ms)
 
     def _look_at_power(self, at_ms: float) -> None:

@@ -1,4 +1,4 @@
-"""The heading as a process: ptys, broker, control socket and the file of truth around a `Heading`."""
+"""A heading or a section as a process: ptys, TCP, broker, control socket and the file of truth around it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ import json
 import logging
 import os
 import signal
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, Protocol, TextIO
 
 from minegate_agent.clock import Clock
 from minegate_sim import pty_end, underground
 from minegate_sim.control import LINE_BYTES_MAX, obey
+from minegate_sim.devices.rail_robot import RailRobot
+from minegate_sim.doors import Door, opened
+from minegate_sim.far_end import FarEnd
 from minegate_sim.heading import Heading
+from minegate_sim.section import wishes
+from minegate_sim.section.section import Section, load
 from minegate_sim.watch import Watch
 
 log = logging.getLogger("sim")
@@ -30,6 +37,40 @@ class Settings(NamedTuple):
     speed: float = 1.0
     mqtt_port: int = 0
     watches: tuple[Watch, ...] = ()
+    doors: tuple[Door, ...] = ()
+
+
+class Told(Protocol):
+    """A truth (place.py)."""
+
+    @property
+    def ms(self) -> float: ...
+    @property
+    def what(self) -> str: ...
+    @property
+    def fields(self) -> Mapping[str, object]: ...
+
+
+class Stage(Protocol):
+    """What is put on ptys and a real clock."""
+
+    @property
+    def ends(self) -> Mapping[str, FarEnd]: ...
+    def step(self, now_ms: float) -> None: ...
+    def due_ms(self) -> float: ...
+    def answers(self) -> dict[str, int]: ...
+    def watch(self, watch: Watch) -> None: ...
+    def note(self, at_ms: float, what: str, **fields: object) -> None: ...
+    def take_truths(self) -> Sequence[Told]: ...
+
+
+class Show(NamedTuple):
+    """A stage with its name, its robots, and who obeys what is said to its control socket."""
+
+    name: str
+    stage: Stage
+    robots: Sequence[RailRobot]
+    obey: Callable[[bytes, float], bytes]
 
 
 class _Stop(Exception):  # noqa: N818 - not an error: how the task group is told to end
@@ -42,25 +83,40 @@ async def run(settings: Settings, clock: Clock) -> None:
     When `control.sock` appears in the folder, everything else is there.
     """
     heading = Heading(settings.seed, clock.monotonic_ms(), settings.speed)
+    await _run(settings, clock, Show("heading 1201", heading, (heading.robot,), partial(obey, heading)))
+
+
+async def run_section(settings: Settings, clock: Clock, name: str) -> None:
+    """The same for a section, with its doors. ValueError also for a file or a door that is wrong."""
+    section = Section(load(name), settings.seed, clock.monotonic_ms(), settings.speed)
+    show = Show(section.plan.name, section, tuple(section.robots.values()), partial(wishes.obey, section))
+    await _run(settings, clock, show, section)
+
+
+async def _run(settings: Settings, clock: Clock, show: Show, section: Section | None = None) -> None:
     for watch in settings.watches:
-        heading.watch(watch)
+        show.stage.watch(watch)
     settings.folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         truth = stack.enter_context((settings.folder / "truth.jsonl").open("w", encoding="utf-8", buffering=1))
-        ptys = {name: stack.enter_context(pty_end.opened(settings.folder / name)) for name in heading.ends}
-        process = _Process(settings, clock, heading, truth)
+        ptys = {name: stack.enter_context(pty_end.opened(settings.folder / name)) for name in show.stage.ends}
+        if section is not None and settings.doors:
+            ports = await stack.enter_async_context(opened(settings.doors, section.wiring, clock))
+            (settings.folder / "tcp.json").write_text(json.dumps(ports) + "\n", encoding="utf-8")
+        process = _Process(settings, clock, show, truth)
         try:
             await process.serve(ptys)
         except* _Stop:
-            heading.note(clock.monotonic_ms(), "end", answers=heading.answers())
+            show.stage.note(clock.monotonic_ms(), "end", answers=show.stage.answers())
             process.write_truth()
 
 
 class _Process:
-    def __init__(self, settings: Settings, clock: Clock, heading: Heading, truth: TextIO) -> None:
+    def __init__(self, settings: Settings, clock: Clock, show: Show, truth: TextIO) -> None:
         self._settings = settings
         self._clock = clock
-        self._heading = heading
+        self._show = show
+        self._stage = show.stage
         self._truth = truth
 
     async def serve(self, ptys: dict[str, pty_end.Pty]) -> None:
@@ -70,14 +126,14 @@ class _Process:
             loop.add_signal_handler(number, stop.set)
         async with asyncio.TaskGroup() as tasks:
             for name, pty in ptys.items():
-                end = self._heading.ends[name]
+                end = self._stage.ends[name]
                 tasks.create_task(pty_end.serve(pty, end, self._clock, self.write_truth), name=name)
             tasks.create_task(self._tick(), name="physics")
-            if self._settings.mqtt_port:
-                speaking = underground.publish(self._heading.robot, self._clock, HOST, self._settings.mqtt_port)
-                tasks.create_task(speaking, name="robot")
+            for robot in self._show.robots if self._settings.mqtt_port else ():
+                speaking = underground.publish(robot, self._clock, HOST, self._settings.mqtt_port)
+                tasks.create_task(speaking, name=robot.name)
             server = await self._listen(tasks)
-            log.info("heading 1201 in %s, seed %d", self._settings.folder, self._settings.seed)
+            log.info("%s in %s, seed %d", self._show.name, self._settings.folder, self._settings.seed)
             try:
                 await stop.wait()
             finally:
@@ -87,7 +143,7 @@ class _Process:
 
     def write_truth(self) -> None:
         """Hand what happened to the kernel: a reader sees whole lines as they arise."""
-        for truth in self._heading.take_truths():
+        for truth in self._stage.take_truths():
             self._truth.write(json.dumps({"ms": round(truth.ms), "what": truth.what, **truth.fields}) + "\n")
 
     @property
@@ -96,9 +152,9 @@ class _Process:
 
     async def _tick(self) -> None:
         while True:
-            self._heading.step(self._clock.monotonic_ms())
+            self._stage.step(self._clock.monotonic_ms())
             self.write_truth()
-            await asyncio.sleep(max(0.0, self._heading.due_ms() - self._clock.monotonic_ms()) / 1000.0)
+            await asyncio.sleep(max(0.0, self._stage.due_ms() - self._clock.monotonic_ms()) / 1000.0)
 
     async def _listen(self, tasks: asyncio.TaskGroup) -> asyncio.Server:
         def come(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -115,7 +171,7 @@ class _Process:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                writer.write(obey(self._heading, line, self._clock.monotonic_ms()))
+                writer.write(self._show.obey(line, self._clock.monotonic_ms()))
                 self.write_truth()
                 await writer.drain()
         except (ConnectionError, ValueError) as error:  # gone, or a line without end

@@ -33,16 +33,16 @@ class Rail:
         return 0.0 if self.charging or self.stopped or self.charge <= 0.0 else SPEED_M_S
 
 
-def step(rail: Rail, dt_s: float) -> Rail:
-    """The robot `dt_s` later."""
+def step(rail: Rail, dt_s: float, rail_m: float = RAIL_M) -> Rail:
+    """The robot `dt_s` later on a rail of `rail_m`."""
     if rail.charging:
         charge = min(100.0, rail.charge + CHARGING_PER_S * dt_s)
         return replace(rail, charge=charge, charging=charge < FULL)
     speed = rail.speed_m_s
     charge = max(0.0, rail.charge - (MOVING_PER_S if speed else RESTING_PER_S) * dt_s)
     x_m = rail.x_m + rail.heading * speed * dt_s
-    if x_m >= RAIL_M:
-        return replace(rail, x_m=RAIL_M, heading=-1, charge=charge)
+    if x_m >= rail_m:
+        return replace(rail, x_m=rail_m, heading=-1, charge=charge)
     if x_m <= 0.0:
         return replace(rail, x_m=0.0, heading=1, charge=charge, charging=charge <= LOW and not rail.stopped)
     return replace(rail, x_m=x_m, heading=-1 if charge <= LOW else rail.heading, charge=charge)

@@ -8,7 +8,28 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from minegate_tools.commands import check, decide, decode, demo, node, order, run, status, version
+from minegate_tools.commands import (
+    bench,
+    check,
+    decide,
+    decode,
+    demo,
+    explain,
+    journal,
+    node,
+    order,
+    probe,
+    proof,
+    replay,
+    rules,
+    run,
+    sim,
+    sniff,
+    status,
+    verify,
+    verify_delivery,
+    version,
+)
 
 OK = 0
 FAILED = 1
@@ -22,8 +43,13 @@ examples:
   minegate status site/ --watch                  what the site sees now
   minegate reset heading-1201 --dir site/ --by "Li Wei"
   minegate cut heading-1201 --dir site/ --by "Li Wei" --reason "smell of burning at the roadheader"
+  minegate explain --dir site/ --lang zh         the newest cut: reading, rule, article, contact, release
+  minegate rules site/ --diagram                 the state machine of a site, as Mermaid
+  minegate proof --dir site/                     which proof tests are due
   minegate decide site/rules.toml < events.jsonl > verdicts.jsonl
   minegate node build relay-9/ --board pybv11 --role relay --node 9
+  minegate sim run fan-stops                     a scenario in virtual time, judged; `sim list` shows them
+  minegate sim explore --seeds 1000              random mishaps against the promises; what fails becomes a file
   mosquitto_sub -C 1 -N -t 'minegate/1/+/+/live' | minegate decode
 
 a site is a folder: gateway.toml (ports, devices, points, uplink), rules.toml (limits, areas, outputs), run/, journal/.
@@ -43,7 +69,10 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in (demo, check, run, status, order, decide, decode, node, version):
+    for command in (
+        demo, check, run, status, order, explain, rules, proof, decide, decode, journal, verify, verify_delivery,
+        node, sim, sniff, probe, replay, bench, version,
+    ):  # fmt: skip
         command.declare(commands)
     return top
 

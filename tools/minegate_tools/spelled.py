@@ -28,8 +28,8 @@ class Birth:
         except (KeyError, TypeError, ValueError) as error:
             raise PayloadError(f"not a birth message: {type(error).__name__} {error}") from error
 
-    def values(self, scan: DeliveredScan) -> dict[str, str]:
-        """Field -> value with its unit. Raises PayloadError if this birth does not explain the record."""
+    def readings(self, scan: DeliveredScan) -> list[tuple[Field, float]]:
+        """Every field with its value. Raises PayloadError if this birth does not explain the record."""
         layout = self._layouts.get((scan.device, scan.part))
         if layout is None:
             raise PayloadError(f"the birth does not know part {scan.part} of device {scan.device}")
@@ -37,9 +37,16 @@ class Birth:
             values = layout.decode(scan.record)
         except Nonsense as error:
             raise PayloadError(str(error)) from error
-        return {
-            field.name: f"{value:.6g} {field.unit}".rstrip() for field, value in zip(layout.fields, values, strict=True)
-        }
+        return list(zip(layout.fields, values, strict=True))
+
+    def values(self, scan: DeliveredScan) -> dict[str, str]:
+        """Field -> value with its unit. Raises PayloadError if this birth does not explain the record."""
+        return {field.name: f"{value:.6g} {field.unit}".rstrip() for field, value in self.readings(scan)}
+
+
+def quality_text(quality: int) -> str:
+    """The flags, or "good"."""
+    return " ".join(str(flag.name).lower() for flag in Quality(quality)) or "good"
 
 
 def spelled(payload: bytes, birth: Birth | None) -> dict[str, Any]:
@@ -71,7 +78,7 @@ def _scan(scan: DeliveredScan, birth: Birth | None) -> dict[str, Any]:
         "utc": at.replace("+00:00", "Z"),
         "device": scan.device if birth is None else birth.names[scan.device],
         "part": scan.part,
-        "quality": [str(flag.name).lower() for flag in Quality(scan.quality)] or ["good"],
+        "quality": quality_text(scan.quality).split(),
         **({"record": scan.record.hex()} if birth is None else {"values": birth.values(scan)}),
         "boot": scan.boot,
         "number": scan.number,

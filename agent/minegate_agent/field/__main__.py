@@ -12,22 +12,32 @@ from pathlib import Path
 from minegate_agent.clock import SystemClock
 from minegate_agent.config import ConfigError, Port
 from minegate_agent.field.app import run_field
-from minegate_agent.field.can_port import PythonCanPort, open_can
+from minegate_agent.field.can_port import open_can
+from minegate_agent.field.isolation import AgedSink, Isolated
 from minegate_agent.field.message_port import open_messages
-from minegate_agent.field.serial_port import SerialPort, open_serial
-from minegate_agent.site import Site, load_site
+from minegate_agent.field.plan import admit
+from minegate_agent.field.spin_guard import guard
+from minegate_agent.field.tcp_port import open_line as open_any_line
+from minegate_agent.site import Site, SiteDevice, load_site
 from minegate_agent.world import FieldWorld
+from minegate_drivers.ports import CanPort, LinePort
 
 
 async def _run(site: Site) -> None:
-    async def open_line(port: Port) -> SerialPort:
-        return await open_serial(port, site.folder)
+    async def open_line(port: Port) -> LinePort:
+        return await open_any_line(port, site.folder)
 
-    async def open_bus(port: Port, can_ids: tuple[tuple[int, bool], ...]) -> PythonCanPort:
+    async def open_bus(port: Port, can_ids: tuple[tuple[int, bool], ...]) -> CanPort:
         return await open_can(port, can_ids, site.folder)
 
+    clock = SystemClock()
+
+    def isolate(port: Port, devices: list[SiteDevice], sink: AgedSink) -> Isolated:
+        return Isolated(site.folder, port, devices, sink, clock.monotonic_ms)
+
     boot = int.from_bytes(os.urandom(4), "little") or 1
-    world = FieldWorld(SystemClock(), boot, open_line, open_bus, open_messages)
+    world = FieldWorld(clock, boot, open_line, open_bus, open_messages, isolate)
+    guarding = asyncio.create_task(guard(), name="spin guard")
     running = asyncio.ensure_future(run_field(site, world))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)
@@ -35,6 +45,8 @@ async def _run(site: Site) -> None:
         await running
     except asyncio.CancelledError:
         logging.getLogger("field").info("stopped")
+    finally:
+        guarding.cancel()
 
 
 def main() -> int:
@@ -42,6 +54,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
     try:
         site = load_site(Path(sys.argv[1]))
+        admit(site)
     except IndexError:
         print("usage: python -m minegate_agent.field DIR", file=sys.stderr)
         return 2

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from minegate_agent.config import Port
-from minegate_agent.field.arbiter import Arbiter
 from minegate_agent.field.health import DeviceHealth, PortHealth
 from minegate_agent.field.interlock_line import InterlockLine
 from minegate_agent.field.link_line import LinkLine
-from minegate_agent.field.listeners import CanReader, MessageReader
 from minegate_agent.field.points import Points
 from minegate_agent.field.produce import Produce
+from minegate_agent.field.readers import Read, reader
 from minegate_agent.field.tally import Tally
 from minegate_agent.site import Site, SiteDevice
-from minegate_agent.world import FieldWorld
+from minegate_agent.world import FieldWorld, Isolated
+from minegate_drivers.port_health import PortHealth as PortHealthDriver
 from minegate_drivers.ports import PortLost
 from minegate_drivers.sdk import Heard, Nonsense, Quality
 
@@ -26,7 +25,16 @@ log = logging.getLogger("field")
 REOPEN_FIRST_S = 0.2
 REOPEN_MAX_S = 5.0
 HEALTH_S = 1.0
+LAG_LOOK_S = 0.05
+LAG_EVENT_MS = 100.0
 LISTENING_LOST_PERIODS = 3
+_OWN = (
+    "name",
+    "kind",
+    "up",
+    "last_error",
+    "opened",
+)  # of a port in a process of its own, what this process knows better
 LISTENING_LOST_MS = 10_000
 
 
@@ -40,12 +48,17 @@ class Field:
         self._tally = Tally(run / "field.tally", world.boot)
         self._produce = Produce(world.clock, self._tally, site.config.hold)
         self._points = Points(site)
-        self._interlock = InterlockLine(run / "points.sock", self._points.names)
+        self._interlock = InterlockLine(run / "points.sock", self._points.names, self._points)
         self._link = LinkLine(run / "scans.sock", self._produce, site.hash)
         self._ports = {port.name: PortHealth(port.name, port.kind) for port in site.config.port}
         self._devices = {device.number: DeviceHealth(device.number, device.name) for device in site.devices.values()}
         self._quality: dict[tuple[int, int], Quality] = {}
         self._broken: set[int] = set()
+        self._alone: dict[str, Isolated] = {}
+        self._of_port = {port.name: self._on(port.name) for port in site.config.port}
+        self._tellers = [device for device in site.devices.values() if isinstance(device.driver, PortHealthDriver)]
+        self._told_ms: dict[int, int] = {}
+        self._lag_ms = 0.0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -55,6 +68,7 @@ class Field:
                 tasks.create_task(self._interlock.keep_connected(), name="interlock line")
                 tasks.create_task(self._link.keep_connected(), name="link line")
                 tasks.create_task(self._watch(), name="health")
+                tasks.create_task(self._watch_loop(), name="lag")
                 for port in self._site.config.port:
                     tasks.create_task(self._keep_port(port), name=f"port {port.name}")
         finally:
@@ -63,11 +77,11 @@ class Field:
 
     # -- Sink ---------------------------------------------------------------------------------------------------------
 
-    def heard(self, device: SiteDevice, heard: Heard) -> None:
-        """See Sink: interlock first, because it may have to cut."""
+    def heard(self, device: SiteDevice, heard: Heard, at_ms: int | None = None) -> None:
+        """See Sink: interlock first, because it may have to cut. `at_ms`: when, if it was not now."""
         now_ms = self._world.clock.monotonic_ms()
-        scan = self._produce.scan(device.number, heard, now_ms)
-        self._interlock.send(self._points.readings(scan, self._world.clock.monotonic_ms()))
+        scan = self._produce.scan(device.number, heard, now_ms if at_ms is None else at_ms)
+        self._interlock.send(self._points.readings(scan, now_ms))
         self._broken.discard(device.number)
         part = (device.number, heard.part)
         if self._quality.get(part, Quality.GOOD) != heard.quality:
@@ -116,45 +130,15 @@ class Field:
         if health.last_error:
             self._produce.event("port_back", port=port.name)
         health.up, health.last_error = True, ""
+        health.opened += 1
 
-    def _reader(self, port: Port, health: PortHealth) -> Callable[[Callable[[], None]], Awaitable[None]]:
+    def _reader(self, port: Port, health: PortHealth) -> Read:
         devices = [device for device in self._site.devices.values() if device.port == port.name]
-        clock, world = self._world.clock, self._world
-        if port.kind == "serial":
-            arbiter = Arbiter(port, devices, clock, self, health, self._devices) if devices else None
-
-            async def serial(opened: Callable[[], None]) -> None:
-                line = await world.open_line(port)
-                try:
-                    opened()
-                    await (arbiter.run(line) if arbiter else asyncio.Event().wait())
-                finally:
-                    line.close()
-
-            return serial
-        if port.kind == "can":
-            frames = CanReader(devices, clock, self, health, self._devices)
-
-            async def can(opened: Callable[[], None]) -> None:
-                bus = await world.open_can(port, frames.can_ids)
-                try:
-                    opened()
-                    await frames.run(bus)
-                finally:
-                    bus.close()
-
-            return can
-        messages = MessageReader(devices, clock, self, health, self._devices)
-
-        async def mqtt(opened: Callable[[], None]) -> None:
-            broker = await world.open_messages(port, messages.topics)
-            try:
-                opened()
-                await messages.run(broker)
-            finally:
-                broker.close()
-
-        return mqtt
+        if port.isolate and self._world.isolate is not None:
+            alone = self._world.isolate(port, devices, self)
+            self._alone[port.name] = alone
+            return alone.read
+        return reader(port, devices, self._world, self, health, self._devices)
 
     # -- health -------------------------------------------------------------------------------------------------------
 
@@ -163,7 +147,42 @@ class Field:
             await asyncio.sleep(HEALTH_S)
             now_ms = self._world.clock.monotonic_ms()
             self._look_for_silence(now_ms)
-            self._link.health(self._report(now_ms))
+            report = self.report()
+            self._tell(report["ports"], now_ms)
+            self._link.health(report)
+
+    def _on(self, port: str) -> list[DeviceHealth]:
+        """The devices of a port that are on its bus."""
+        return [
+            self._devices[device.number]
+            for device in self._site.devices.values()
+            if device.port == port and not isinstance(device.driver, PortHealthDriver)
+        ]
+
+    def _tell(self, ports: list[dict[str, Any]], now_ms: int) -> None:
+        """The health of ports as readings, where the site wants it."""
+        reports = {report["name"]: report for report in ports}
+        for device in self._tellers:
+            driver = device.driver
+            assert isinstance(driver, PortHealthDriver)
+            due_ms = self._told_ms.get(device.number, now_ms)
+            if due_ms <= now_ms:
+                self._told_ms[device.number] = max(due_ms + device.config.period_ms, now_ms + 1)
+                self._devices[device.number].up = True
+                self._devices[device.number].answer(now_ms)
+                self.heard(device, Heard(driver.record(reports[device.port])))
+
+    async def _watch_loop(self) -> None:
+        """See how late the loop is: a driver that computes for long holds up every port of this process."""
+        time = asyncio.get_running_loop().time
+        while True:
+            due_s = time() + LAG_LOOK_S
+            await asyncio.sleep(LAG_LOOK_S)
+            late_ms = (time() - due_s) * 1000
+            if late_ms >= LAG_EVENT_MS > self._lag_ms:
+                log.warning("the loop was held up for %.0f ms", late_ms)
+                self._produce.event("loop_held_up", ms=round(late_ms))
+            self._lag_ms = max(late_ms, self._lag_ms)
 
     def _look_for_silence(self, now_ms: int) -> None:
         """Devices that speak by themselves are missed here; polled ones by their arbiter."""
@@ -171,23 +190,31 @@ class Field:
         for device in self._site.devices.values():
             health = self._devices[device.number]
             patience_ms = max(LISTENING_LOST_MS, LISTENING_LOST_PERIODS * device.config.period_ms)
-            listening = kinds[device.port] != "serial" and health.up and health.heard_ms is not None
+            told = device in self._tellers
+            listening = kinds[device.port] != "serial" and not told and health.up and health.heard_ms is not None
             if listening and not now_ms - (health.heard_ms or 0) <= patience_ms:
                 health.up = False
                 self.edge(device, False)
 
-    def _report(self, now_ms: int) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
+        """What the page shows of field; about once a second."""
+        now_ms = self._world.clock.monotonic_ms()
         hold = self._produce.hold
-        of_port = {
-            name: [self._devices[d.number] for d in self._site.devices.values() if d.port == name]
-            for name in self._ports
-        }
+        devices = {number: device.report(now_ms) for number, device in self._devices.items()}
+        ports = {name: port.report(self._of_port[name], now_ms) for name, port in self._ports.items()}
+        for name, alone in self._alone.items():
+            if alone.told is not None:
+                told, of_device = alone.told
+                ports[name] |= {key: value for key, value in told.items() if key not in _OWN}
+                devices |= {row["number"]: row for row in of_device if row.get("number") in devices}
+        lag_ms, self._lag_ms = self._lag_ms, 0.0
         return {
-            "ports": [port.report(of_port[name], now_ms) for name, port in self._ports.items()],
-            "devices": [device.report(now_ms) for device in self._devices.values()],
+            "ports": list(ports.values()),
+            "devices": list(devices.values()),
             "hold": {"items": len(hold), "bytes": hold.bytes, "dropped": hold.dropped},
             "produced": {"boot": self._produce.boot, "number": self._tally.number},
             "interlock": {"up": self._interlock.up, "dropped": self._interlock.dropped},
+            "loop": {"lag_ms": round(lag_ms, 1)},
         }
 
 

@@ -1,36 +1,40 @@
-"""One task owns one serial line: asks, waits, hears, and keeps the silence between frames.
+"""One task owns one serial line: who is asked when, and what follows from the answer.
 
-A device costs its line at most its time-out, and a lost device is asked rarely (schedule.py), so a dead neighbour is
-a known, small cost. The port is never closed for a silent device.
+Classes of work: trip > command > alarm re-read > scan > background (schedule.py). A device costs its line at most its
+learned time-out (patience.py), a lost one a cheap probe per round. The port is never closed for a silent device.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from typing import NamedTuple
 
 from minegate_agent.clock import Clock
 from minegate_agent.config import Port
+from minegate_agent.field.exchange import Answer, Exchange
+from minegate_agent.field.frames import ANSWERS_BADLY, Stray
 from minegate_agent.field.health import DeviceHealth, PortHealth
-from minegate_agent.field.hearing import Sink, understand
-from minegate_agent.field.schedule import Schedule, Turn
+from minegate_agent.field.hearing import DriverError, Sink, asked
+from minegate_agent.field.place import Place
+from minegate_agent.field.schedule import JOBS, Job, Planned, Schedule, Turn
+from minegate_agent.field.wire_time import wire_ms
 from minegate_agent.site import SiteDevice
 from minegate_drivers.ports import LinePort
-from minegate_drivers.sdk import LineDriver
+from minegate_drivers.sdk import Heard, LineDriver, Nonsense, Quality
 
-_ANSWER_BYTES_MAX = 512
-_GAP_FAST_MS = 1.75  # Modbus over serial line V1.02, 2.5.1.1: fixed above 19200 baud
-_GAP_FAST_BAUD = 19_200
-
-
-def gap_ms(port: Port) -> float:
-    """The silence of 3.5 characters that ends a frame."""
-    bits = 1 + 8 + (port.parity != "N") + port.stop_bits
-    return _GAP_FAST_MS if port.baud > _GAP_FAST_BAUD else 3.5 * bits * 1000 / port.baud
+COMMANDS_MAX = 16
+_REQUEST_BYTES, _ANSWER_BYTES = 8, 9  # of a probe, about: a read of two registers
 
 
-def wire_ms(port: Port, count: int) -> float:
-    """How long `count` bytes take on the wire."""
-    return count * (1 + 8 + (port.parity != "N") + port.stop_bits) * 1000 / port.baud
+class Refused(Exception):  # noqa: N818 - says what happened to the command
+    """A command was not sent, or not answered as it must be."""
+
+
+class _Command(NamedTuple):
+    number: int
+    driver: LineDriver
+    done: asyncio.Future[Heard]
 
 
 class Arbiter:
@@ -46,59 +50,153 @@ class Arbiter:
         health: dict[int, DeviceHealth],
     ) -> None:
         self._port = port
-        self._devices = {device.number: device for device in devices}
+        self._places = {device.number: Place(port, device) for device in devices}
         self._clock = clock
         self._sink = sink
         self._port_health = port_health
         self._health = health
-        self._schedule = Schedule([(d.number, d.config.period_ms) for d in devices], clock.monotonic_ms())
+        self._port_ms = wire_ms(port, _REQUEST_BYTES + _ANSWER_BYTES)
+        self._exchange = Exchange(port, self._stray)
+        self._schedule: Schedule | None = None
+        self._commands: deque[_Command] = deque()
+        self._called = asyncio.Event()
+        for number, place in self._places.items():
+            health[number].patience = place.patience
 
     async def run(self, line: LinePort) -> None:
-        """For ever; raises PortLost when the line is gone."""
-        quiet_s = max(gap_ms(self._port), self._port.turnaround_ms) / 1000
+        """For ever; raises PortLost when the line is gone. Whoever answers now must first show who it is."""
+        time = asyncio.get_running_loop().time
+        for place in self._places.values():
+            place.verified = False
+        if self._schedule is None:
+            self._schedule = Schedule(
+                [Planned(n, p.device.config.period_ms, JOBS[p.device.config.job]) for n, p in self._places.items()],
+                time() * 1000,
+                probe_ms=self._probe_ms,
+                eager=self._port.eager,
+            )
+        schedule = self._schedule
         while True:
-            wait_ms = self._schedule.next().due_ms - self._clock.monotonic_ms()
-            if wait_ms > 0:
-                await asyncio.sleep(wait_ms / 1000)
-            turn = self._schedule.choose(self._clock.monotonic_ms())
-            asked_ms = self._clock.monotonic_ms()
-            await self._ask(line, turn)
-            await asyncio.sleep(quiet_s)
-            self._port_health.busy_ms += self._clock.monotonic_ms() - asked_ms
+            now_ms = time() * 1000
+            turn = schedule.choose(now_ms)
+            if self._commands and (turn is None or turn.lost or turn.urgency > Job.COMMAND):
+                await self._obey(line, self._commands.popleft())
+            elif turn is None:
+                await self._rest((schedule.wake_ms(now_ms) - now_ms) / 1000)
+            else:
+                await self._poll(line, schedule, turn)
 
-    async def _ask(self, line: LinePort, turn: Turn) -> None:
-        device = self._devices[turn.number]
-        driver = device.driver
-        assert isinstance(driver, LineDriver)
-        asked_ms = self._clock.monotonic_ms()
-        request = driver.ask(asked_ms)
-        if request is None:
-            self._schedule.done(turn, not turn.lost, asked_ms)
-            return
-        self._port_health.discarded += line.discard()
-        health = self._health[turn.number]
-        health.asked += 1
-        line.write(request)
-        answer = await self._answer(line, driver, device.config.timeout_ms, len(request))
-        now_ms = self._clock.monotonic_ms()
-        answered = bool(answer) and understand(device, driver.hear, answer, self._sink)
-        if answered:
-            health.answer(now_ms - asked_ms, now_ms)
-        elif not answer:
-            health.timeouts += 1
-        self._schedule.done(turn, answered, now_ms)
-        self._edge(device, health, answered, turn)
+    async def command(self, number: int, driver: LineDriver) -> Heard:
+        """Have `driver`, which asks one question, talk to device `number` before any scan. Raises Refused."""
+        if len(self._commands) >= COMMANDS_MAX:
+            raise Refused(f"port {self._port.name}: {COMMANDS_MAX} commands are waiting already")
+        done: asyncio.Future[Heard] = asyncio.get_running_loop().create_future()
+        self._commands.append(_Command(number, driver, done))
+        self._called.set()
+        return await done
 
-    async def _answer(self, line: LinePort, driver: LineDriver, timeout_ms: int, request_bytes: int) -> bytes:
-        """What was heard until the driver has enough or the time is over; b"" if nothing came."""
-        heard = b""
+    async def _rest(self, seconds: float) -> None:
+        """Until the next turn is due, or a command comes."""
+        self._called.clear()
         try:
-            async with asyncio.timeout((timeout_ms + wire_ms(self._port, request_bytes)) / 1000):
-                while driver.missing(heard) > 0 and len(heard) < _ANSWER_BYTES_MAX:
-                    heard += await line.read_some()
+            async with asyncio.timeout(seconds):
+                await self._called.wait()
         except TimeoutError:
-            return heard  # a short frame is judged by the driver, which will call it nonsense
-        return heard
+            return
+
+    async def _poll(self, line: LinePort, schedule: Schedule, turn: Turn) -> bool:
+        """Ask one device; True if it answered."""
+        time = asyncio.get_running_loop().time
+        place, health = self._places[turn.number], self._health[turn.number]
+        begun_s = time()
+        schedule.begin(turn, begun_s * 1000)
+        answer: Answer | None = None
+        try:
+            request = asked(place.driver, self._clock.monotonic_ms())
+            if request is None:
+                schedule.done(turn, not turn.lost, begun_s * 1000)
+                return False
+            health.asked += 1
+            patience = place.patience
+            wait_ms = patience.probe_ms(self._usual_ms()) if turn.lost else patience.wait_ms()
+            answer = await self._exchange.ask(line, place, place.driver, request, wait_ms)
+        except DriverError as error:
+            self._sink.driver_error(place.device, error.mistake)
+        answered = answer is not None and self._believe(place, health, turn, answer)
+        ended_s = time()
+        # the line is taken from the request to the end of the silence behind the answer
+        self._port_health.busy_ms += (ended_s - max(begun_s, self._exchange.wrote_s) + place.quiet_s) * 1000
+        again = turn.again
+        schedule.done(turn, answered, ended_s * 1000)
+        turn.again = again
+        self._edge(place.device, health, answered, turn)
+        return answered
+
+    def _believe(self, place: Place, health: DeviceHealth, turn: Turn, answer: Answer) -> bool:
+        """Hand on what was heard; True if the device has shown that it lives."""
+        was_again, turn.again = turn.again, False
+        if answer.heard is not None:
+            place.verified = True
+            place.patience.answered(answer.delay_ms)
+            health.answer(self._clock.monotonic_ms())
+            quality = int(answer.heard.quality)
+            # a reading that has just turned bad is read again at once, before any scan
+            turn.again = quality != place.quality and quality != Quality.GOOD and not was_again
+            place.quality = quality
+            self._sink.heard(place.device, answer.heard)
+            return True
+        place.patience.missed()
+        if answer.nonsense is None:
+            health.timeouts += 1
+            return False
+        self._sink.nonsense(place.device, answer.nonsense)
+        damaged = answer.nonsense.kind not in ANSWERS_BADLY
+        turn.again = damaged and not was_again and not turn.lost
+        return False
+
+    async def _obey(self, line: LinePort, command: _Command) -> None:
+        """Send one command; to a device that has not shown since the opening who it is, only after it has."""
+        if command.done.cancelled():
+            return
+        place = self._places[command.number]
+        assert self._schedule is not None
+        if not place.verified and not await self._poll(line, self._schedule, self._schedule.turns[command.number]):
+            self._end(command, Refused(f"device {place.device.name}: does not answer as itself; nothing was written"))
+            return
+        try:
+            request = asked(command.driver, self._clock.monotonic_ms())
+            if request is None:
+                raise Refused(f"device {place.device.name}: the command asks nothing")
+            answer = await self._exchange.ask(line, place, command.driver, request, place.device.config.timeout_ms)
+        except (DriverError, Refused) as error:
+            self._end(command, Refused(str(error)))
+            return
+        except BaseException:
+            self._end(command, Refused(f"port {self._port.name}: lost while the command was sent"))
+            raise
+        if answer.heard is not None:
+            if not command.done.done():
+                command.done.set_result(answer.heard)
+            return
+        self._end(command, Refused(f"device {place.device.name}: {answer.nonsense or Nonsense('length', 'no answer')}"))
+
+    def _end(self, command: _Command, refused: Refused) -> None:
+        if not command.done.done():
+            command.done.set_exception(refused)
+
+    def _probe_ms(self, number: int) -> float:
+        """What a probe of that device takes of the line if nobody answers."""
+        place = self._places[number]
+        return self._port_ms + place.patience.probe_ms(self._usual_ms()) + place.quiet_s * 1000
+
+    def _usual_ms(self) -> float:
+        """What the devices of this line that are known take: the guess for one that was never heard."""
+        known = [place.patience.learned_ms for place in self._places.values() if place.patience.learned]
+        return max(known, default=float("inf"))
+
+    def _stray(self, stray: Stray, count: int) -> None:
+        self._port_health.strays[stray.value] += 1
+        self._port_health.stray_bytes += count
 
     def _edge(self, device: SiteDevice, health: DeviceHealth, answered: bool, turn: Turn) -> None:
         if answered and not health.up:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 ITEM_OVERHEAD_BYTES = 64  # what an item costs beside its record, so that tiny records are bounded too
@@ -65,11 +66,8 @@ class Hold:
             self.bytes -= self._items.popleft().cost_bytes
 
     def after(self, number: int, items_max: int) -> Iterator[Item]:
-        """Up to `items_max` items behind `number`, oldest first."""
-        taken = 0
-        for item in self._items:
-            if item.number > number:
-                if taken == items_max:
-                    return
-                taken += 1
-                yield item
+        """Up to `items_max` items behind `number`, oldest first. The numbers in the hold have no gap inside."""
+        if not self._items:
+            return iter(())
+        behind = max(0, number + 1 - self._items[0].number)
+        return islice(self._items, behind, behind + items_max)

@@ -21,6 +21,7 @@ FRAME_BYTES_MAX = 16 * 1024 * 1024
 ITEMS_AT_ONCE_MAX = 500
 IN_FLIGHT_MAX = 5000  # items sent and not confirmed: a stalled link must not be fed without end
 RETRY_S = 0.2
+TOGETHER_S = 0.02  # what is produced in this time goes over in one frame: waking both processes costs more than bytes
 _LENGTH = struct.Struct("<I")
 
 
@@ -80,6 +81,7 @@ class LinkLine:
                 sent = items[-1].number
             elif free > 0:
                 await self._produce.fresh.wait()
+                await asyncio.sleep(TOGETHER_S)
             else:
                 await confirmed.moved()
 

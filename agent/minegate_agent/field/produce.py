@@ -13,6 +13,7 @@ from minegate_agent.scan import Scan
 from minegate_drivers.sdk import Heard
 
 _EVENT_BYTES = 400
+_CLOCK_LOOK_MS = 500  # what is known of the clock is asked of the disk: not for every scan
 
 
 class Produce:
@@ -25,12 +26,14 @@ class Produce:
         self.previous = tally.previous
         self._clock = clock
         self._tally = tally
+        self._clock_quality = 0
+        self._looked_ms: int | None = None
 
     def scan(self, device: int, heard: Heard, mono_ms: int) -> Scan:
         """One answer, believed at `mono_ms`."""
         utc_ms = self._clock.utc_ms()
         number = self._tally.next()
-        clock = int(self._clock.quality())
+        clock = self._quality(mono_ms)
         scan = Scan(self.boot, number, device, heard.part, heard.quality, mono_ms, utc_ms, clock, heard.record)
         body = (number, "s", device, heard.part, int(heard.quality), mono_ms, utc_ms, clock, heard.record)
         self._keep(Item(number, utc_ms, body, len(heard.record) + ITEM_OVERHEAD_BYTES))
@@ -42,6 +45,12 @@ class Produce:
         number = self._tally.next()
         event = {"kind": kind, "from": "field", "utc_ms": utc_ms, "boot": self.boot, "number": number, **more}
         self._keep(Item(number, utc_ms, (number, "e", utc_ms, event), _EVENT_BYTES))
+
+    def _quality(self, mono_ms: int) -> int:
+        if self._looked_ms is None or not 0 <= mono_ms - self._looked_ms < _CLOCK_LOOK_MS:
+            self._looked_ms = mono_ms
+            self._clock_quality = int(self._clock.quality())
+        return self._clock_quality
 
     def _keep(self, item: Item) -> None:
         self.hold.add(item)

@@ -46,9 +46,9 @@ class Tally:
         self._map.close()
 
     def _write(self) -> None:
-        head = _HEAD.pack(self.boot, self.number)
-        slot = self.number % 2 * _SLOT.size
-        self._map[slot : slot + _SLOT.size] = head + zlib.crc32(head).to_bytes(4, "little")
+        number = self.number
+        total = zlib.crc32(_HEAD.pack(self.boot, number))
+        _SLOT.pack_into(self._map, number % 2 * _SLOT.size, self.boot, number, total)
 
     def _read(self) -> tuple[int, int] | None:
         return _newest(self._map)

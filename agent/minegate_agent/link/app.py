@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
-from minegate_agent.config import ConfigError, Tls
+from minegate_agent.config import ConfigError
 from minegate_agent.link import status
-from minegate_agent.link.backoff import Backoff
+from minegate_agent.link.ahead import Ahead
+from minegate_agent.link.anchors import keep_anchoring
 from minegate_agent.link.birth import Birth, birth_of
 from minegate_agent.link.births import Births
-from minegate_agent.link.broker import BrokerSettings, TlsFiles
+from minegate_agent.link.broker import DEAF, Ears
 from minegate_agent.link.clock_watch import watch
+from minegate_agent.link.commands import Commands
 from minegate_agent.link.committer import Committer
-from minegate_agent.link.cursor import Cursor
-from minegate_agent.link.delivery import Source
+from minegate_agent.link.consumers import Consumers, Cursors
 from minegate_agent.link.intake import Intake
 from minegate_agent.link.journal import Journal
 from minegate_agent.link.page_keeper import keep_page
-from minegate_agent.link.payload import STREAMS, topic
+from minegate_agent.link.payload import COMMAND, topic
 from minegate_agent.link.recall import recall
 from minegate_agent.link.shown_limits import drawn
-from minegate_agent.link.uplink import Uplink
+from minegate_agent.link.signing import BadKey, public_key, signer
 from minegate_agent.link.verdicts import Verdicts
 from minegate_agent.link.view import View
-from minegate_agent.link.watermark import Watermark
 from minegate_agent.link.world import LinkWorld
 from minegate_agent.site import Site, load_site
 
@@ -43,27 +44,41 @@ class Link:
         self._world = world
         journal = site.config.journal
         folder = site.folder / journal.folder
-        self._cursor = Cursor.open(folder / "uplink.cursor", world.disk)
+        self._cursors = Cursors(site, folder, world)
         self._journal = Journal.open(
             folder,
             segment_bytes=journal.segment_bytes,
             bytes_max=journal.bytes_max,
             disk=world.disk,
-            floor=self._cursor.sequence,
+            floor=self._cursors.floor,
+            released=self._cursors.released,
         )
         self._births = Births.open(folder / "births", world.disk)
         if self._births.newest is None:
             self._births.enter(birth_of(site), self._journal.last_sequence + 1)
         self.view = View(site, *drawn(site.folder))
+        self._ahead = Ahead()
         self._committer = Committer(
-            self._journal, world.clock, journal.commit_ms, on_event=self.view.on_event, on_disk=self.view.on_disk
+            self._journal,
+            world.clock,
+            journal.commit_ms,
+            self._ahead,
+            on_event=self.view.on_event,
+            on_disk=self.view.on_disk,
         )
         self._intake = Intake(
             self._journal, self._births, self._committer, world.clock, self.view, site.hash, self._birth_of_config
         )
         self._verdicts = Verdicts(self._journal, self._committer, world.clock, self.view)
-        self._watermark = Watermark(self._cursor, self._journal, self._births, self._show_delivery)
-        self._uplink = self._new_uplink()
+        self._commands = self._obeying(folder)
+        gateway = site.config.gateway
+        ears = DEAF
+        if self._commands is not None:
+            ears = Ears((topic(gateway.mine, gateway.id, COMMAND),), self._commands.hear)
+        self._consumers = Consumers(
+            site, world, self._cursors, self._journal, self._births, self._committer, self._ahead, ears,
+            self._show_delivery,
+        )  # fmt: skip
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`; then what came in is committed and confirmed, and the broker told. At most 2 s later."""
@@ -71,7 +86,7 @@ class Link:
         sockets.mkdir(parents=True, exist_ok=True)
         self._recall()
         async with asyncio.TaskGroup() as tasks:
-            jobs = {
+            jobs: dict[str, Coroutine[Any, Any, object]] = {
                 "committer": self._committer.keep_writing(),
                 "intake": self._intake.serve(sockets / "scans.sock"),
                 "verdicts": self._verdicts.keep_listening(sockets / "verdicts.sock"),
@@ -79,13 +94,14 @@ class Link:
                 "page": keep_page(self._site.config.page, self.view, self._world.clock),
                 "clock": watch(self._world.clock, lambda ms: self._committer.own_event("clock_step", step_ms=ms)),
                 "delivery": self._follow(),
-                "watermark": self._watermark.keep_on_disk(),
+                **self._consumers.jobs(),
+                **self._anchoring(),
             }
-            if self._uplink is not None:
-                jobs["uplink"] = self._uplink.keep_delivering()
+            if self._commands is not None:
+                jobs["commands"] = self._commands.keep_obeying()
             running = [tasks.create_task(job, name=name) for name, job in jobs.items()]
             await self._committer.own_event("started", config=self._site.hash)
-            log.info("link up, journal at %d, broker has %d", self._journal.last_sequence, self._cursor.sequence)
+            log.info("link up, journal at %d, consumers have %d", self._journal.last_sequence, self._cursors.released)
             await stop.wait()
             await self._flush()
             for task in running:
@@ -94,14 +110,54 @@ class Link:
     def close(self) -> None:
         """Give the files back."""
         self._journal.close()
-        self._cursor.close()
+        self._cursors.close()
+
+    def _obeying(self, folder: Path) -> Commands | None:
+        """Without a key nobody can command, and nobody listens."""
+        told = self._site.config.commands
+        keys = []
+        for name in told.keys:
+            try:
+                keys.append(public_key(self._site.folder / name))
+            except BadKey as error:
+                log.error("commands.keys: %s; whoever has this key cannot command", error)
+        if not keys:
+            return None
+        gateway = self._site.config.gateway
+        return Commands(
+            folder,
+            self._site.folder / "staged",
+            self._site.run_folder / "control.sock",
+            self._world.disk,
+            self._world.clock,
+            self._committer,
+            (gateway.mine, gateway.id),
+            tuple(keys),
+            remote_cut=told.remote_cut,
+            send_again=lambda first, last: self._consumers.send_again(first, last),
+            status=self._document,
+        )
+
+    def _anchoring(self) -> dict[str, Coroutine[Any, Any, object]]:
+        """Without a key there is nothing to sign with; a key that cannot be had is one line, and no reason to stop."""
+        told = self._site.config.journal.key_file
+        if not told:
+            return {}
+        try:
+            key = signer(self._site.folder / told)
+        except BadKey as error:
+            log.error("journal.key_file: %s; the journal is not signed", error)
+            return {}
+        gateway = self._site.config.gateway
+        anchoring = keep_anchoring(self._journal, self._committer, self._world.clock, key, gateway.mine, gateway.id)
+        return {"anchors": anchoring}
 
     async def _flush(self) -> None:
         """What field handed over is on disk and confirmed before the line closes, unless the disk is away."""
         try:
             async with asyncio.timeout(FLUSH_S):
                 await self._committer.commit()
-                await self._watermark.settle(self._watermark.confirmed.value)
+                await self._consumers.settle()
         except TimeoutError:
             log.error("the disk did not answer within %.0f s; what is not confirmed is with field", FLUSH_S)
 
@@ -109,25 +165,29 @@ class Link:
         newest = self._births.newest
         readable = newest is not None and newest.config == self._site.hash
         shown = self.view if readable else None
-        recall(self._journal, self._world.clock, shown, self._intake, self._verdicts)
+        recall(self._journal, self._world.clock, shown, self._intake, self._verdicts, self._ahead)
         if self._journal.cut_bytes:
             log.warning(
                 "journal: a torn tail of %d bytes was cut; nobody had been promised it", self._journal.cut_bytes
             )
-        if self._cursor.trouble:
-            log.error("uplink: %s", self._cursor.trouble)
+        for name, cursor in self._cursors.of.items():
+            if cursor.trouble:
+                log.error("uplink %s: %s", name, cursor.trouble)
 
     async def _follow(self) -> None:
         """Show how far the journal is. Without a configured uplink nobody is waited for, so old segments may go."""
         while True:
             self._show_delivery()
             last = await self._committer.durable.above(self._committer.durable.value)
-            if self._uplink is None:
+            if not self._consumers.uplinks:
                 self._journal.release(last)
 
     def _show_delivery(self) -> None:
-        confirmed, connected = self._watermark.confirmed.value, self._uplink is not None and self._uplink.connected
-        self.view.on_delivery(self._journal.last_sequence, confirmed, connected, self._world.clock.monotonic_ms())
+        consumers = self._consumers
+        now_ms = self._world.clock.monotonic_ms()
+        self.view.on_delivery(
+            self._journal.last_sequence, consumers.confirmed, consumers.connected, now_ms, consumers.rows()
+        )
 
     def _document(self) -> dict[str, object]:
         clock = self._world.clock
@@ -145,46 +205,3 @@ class Link:
         except ConfigError:
             return None
         return birth_of(edited) if edited.hash == config else None
-
-    def _new_uplink(self) -> Uplink | None:
-        gateway, uplink = self._site.config.gateway, self._site.config.uplink
-        if uplink is None:
-            return None
-        source = Source(
-            journal=self._journal,
-            births=self._births,
-            durable=self._committer.durable,
-            watermark=self._watermark,
-            clock=self._world.clock,
-            topics={stream: topic(gateway.mine, gateway.id, stream) for stream in STREAMS},
-            records_max=uplink.block_records_max,
-            block_ms=uplink.block_ms,
-        )
-        broker = self._world.broker(_settings(self._site))
-        backoff = Backoff(uplink.backoff_max_s, random.Random(self._world.seed))
-        return Uplink(source, self._committer, broker, backoff, on_edge=self._show_delivery)
-
-
-def _settings(site: Site) -> BrokerSettings:
-    uplink = site.config.uplink
-    assert uplink is not None
-    return BrokerSettings(
-        host=uplink.host,
-        tcp_port=uplink.tcp_port,
-        protocol=uplink.protocol,
-        client_id=f"minegate-{site.config.gateway.mine}-{site.config.gateway.id}",
-        username=uplink.username,
-        password_file=_path(site.folder, uplink.password_file),
-        tls=_tls(site.folder, uplink.tls),
-        keepalive_s=uplink.keepalive_s,
-        ack_timeout_s=uplink.ack_timeout_s,
-        in_flight_max=uplink.in_flight_max,
-    )
-
-
-def _tls(folder: Path, tls: Tls | None) -> TlsFiles | None:
-    return TlsFiles(_path(folder, tls.ca), _path(folder, tls.cert), _path(folder, tls.key)) if tls else None
-
-
-def _path(folder: Path, name: str) -> Path | None:
-    return folder / name if name else None

@@ -6,10 +6,12 @@ The same configuration gives the same id, after any restart, so records of befor
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import msgpack
 
+from minegate_agent.link.blocks import weight_of
 from minegate_agent.link.payload import VERSION
 from minegate_agent.site import Site, SiteDevice, SitePoint
 from minegate_drivers.sdk import Field, Layout
@@ -18,11 +20,32 @@ ID_DIGITS = 16
 
 
 class Birth(NamedTuple):
-    """`payload` is the message as it goes to the broker; `config` the hash of the gateway.toml that it tells of."""
+    """`payload` is the message as it goes to the broker; `config` the hash of the gateway.toml that it tells of.
+
+    `weights`: (device, part) -> how many bytes the numbers of its records have (link/blocks.py).
+    """
 
     id: str
     config: str
     payload: bytes
+    weights: Mapping[tuple[int, int], int] = {}
+
+
+def birth_in(payload: bytes) -> Birth | None:
+    """The birth that a message tells; None if it is none."""
+    try:
+        told = msgpack.unpackb(payload)
+        return Birth(str(told["b"]), str(told["config"]), payload, _weights(told))
+    except (ValueError, KeyError, TypeError, IndexError, msgpack.UnpackException):
+        return None
+
+
+def _weights(told: Mapping[str, Any]) -> dict[tuple[int, int], int]:
+    return {
+        (device["number"], part): weight_of(layout["size"], layout["fields"])
+        for device in told.get("devices", ())
+        for part, layout in enumerate(device["layouts"])
+    }
 
 
 def birth_of(site: Site) -> Birth:
@@ -39,7 +62,7 @@ def birth_of(site: Site) -> Birth:
         "devices": [_device(device) for device in site.devices.values()],
     }
     digest = hashlib.sha256(msgpack.packb(told)).hexdigest()[:ID_DIGITS]
-    return Birth(digest, site.hash, bytes(msgpack.packb({"b": digest, **told})))
+    return Birth(digest, site.hash, bytes(msgpack.packb({"b": digest, **told})), _weights(told))
 
 
 def _point(point: SitePoint) -> dict[str, object]:

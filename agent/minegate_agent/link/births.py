@@ -9,9 +9,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-import msgpack
-
-from minegate_agent.link.birth import Birth
+from minegate_agent.link.birth import Birth, birth_in
 from minegate_agent.link.disk import Disk
 
 BIRTH_BYTES_MAX = 16_000_000
@@ -40,7 +38,7 @@ class Births:
         entries = []
         for name in sorted(entry.name for entry in disk.list(folder)):
             matched = _NAME.fullmatch(name)
-            birth = _read(disk.read(folder / name, 0, BIRTH_BYTES_MAX)) if matched else None
+            birth = birth_in(disk.read(folder / name, 0, BIRTH_BYTES_MAX)) if matched else None
             if matched and birth is not None:
                 entries.append(InForce(int(matched[1]), birth))
         return cls(folder, disk, entries)
@@ -86,11 +84,3 @@ class Births:
         while len(self._entries) > 1 and self._entries[1].first <= sequence:
             self._disk.delete(self._folder / f"{self._entries[0].first:020d}.birth")
             self._entries = self._entries[1:]
-
-
-def _read(payload: bytes) -> Birth | None:
-    try:
-        told = msgpack.unpackb(payload)
-        return Birth(str(told["b"]), str(told["config"]), payload)
-    except (ValueError, KeyError, TypeError, msgpack.UnpackException):
-        return None

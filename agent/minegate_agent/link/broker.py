@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import NamedTuple, NoReturn, Protocol
@@ -20,7 +21,7 @@ class TlsFiles(NamedTuple):
 
 
 class BrokerSettings(NamedTuple):
-    """How to reach the broker. `will` is published by it at `will_topic`, retained, when we vanish."""
+    """How to reach the broker, and what every message to it says of itself (MQTT 5). `expiry_s`: 0 for never."""
 
     host: str
     tcp_port: int
@@ -32,13 +33,26 @@ class BrokerSettings(NamedTuple):
     keepalive_s: int
     ack_timeout_s: float
     in_flight_max: int
+    content_type: str
+    expiry_s: int
 
 
 class Will(NamedTuple):
-    """What the broker publishes, retained, when the session ends without a goodbye."""
+    """What the broker publishes when the session ends without a goodbye."""
 
     topic: str
     payload: bytes
+    retain: bool = True
+
+
+class Ears(NamedTuple):
+    """What is listened to during a session: each message on one of the topics is told, with its topic."""
+
+    topics: tuple[str, ...]
+    hear: Callable[[str, bytes], None]
+
+
+DEAF = Ears((), lambda _topic, _payload: None)
 
 
 class Session(Protocol):
@@ -56,5 +70,5 @@ class Session(Protocol):
 class Broker(Protocol):
     """One broker."""
 
-    def session(self, will: Will) -> AbstractAsyncContextManager[Session]:
-        """Connect; entering raises BrokerLost. Leaving disconnects, and takes a bounded time."""
+    def session(self, will: Will, ears: Ears = DEAF) -> AbstractAsyncContextManager[Session]:
+        """Connect, and listen; entering raises BrokerLost. Leaving disconnects, and takes a bounded time."""

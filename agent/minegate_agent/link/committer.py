@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 
 from minegate_agent.clock import Clock
 from minegate_agent.link.advance import Advance
-from minegate_agent.link.journal import EVENT, Full, Journal, Loss
+from minegate_agent.link.ahead import Ahead
+from minegate_agent.link.journal import EVENT, Full, Journal, Record
+from minegate_agent.link.loss_event import loss_event
 from minegate_agent.link.records import encode_event
 from minegate_agent.link.store.form import Origin
 
@@ -19,6 +22,7 @@ GROUP_RECORDS_MAX = 2000  # as many waiting records are committed without waitin
 RETRY_S = 1.0
 IDLE_S = 1.0  # readers may have found damage; losses are fetched at least so often
 ROOM_S = 0.05
+_ALL = 1 << 63
 
 log = logging.getLogger("link")
 
@@ -31,6 +35,7 @@ class Committer:
         journal: Journal,
         clock: Clock,
         commit_ms: int,
+        ahead: Ahead,
         *,
         on_event: Callable[[int, dict[str, object]], None],
         on_disk: Callable[[str], None],
@@ -39,6 +44,8 @@ class Committer:
         self._journal = journal
         self._clock = clock
         self._commit_s = commit_ms / 1000
+        self._ahead = ahead
+        self._unseen: deque[tuple[int, dict[str, object]]] = deque()  # events that are not on disk yet
         self._on_event = on_event
         self._on_disk = on_disk
         self._waiting = asyncio.Event()
@@ -59,9 +66,10 @@ class Committer:
             return sequence
 
     async def event(self, event: dict[str, object], origin: Origin | None = None) -> int:
-        """Journal an event and show it."""
-        sequence = await self.append(EVENT, encode_event(event), origin)
-        self._on_event(sequence, event)
+        """Journal an event at once; it is sent and shown when it is on disk."""
+        body = encode_event(event)
+        sequence = await self.append(EVENT, body, origin)
+        self._noted(sequence, event, body)
         return sequence
 
     async def own_event(self, kind: str, **more: object) -> int:
@@ -91,11 +99,24 @@ class Committer:
         except OSError as error:
             self._refused(error)
             self.durable.to(self._journal.last_sequence)  # a part of it may have been written
+            self._show(_ALL)
             return False
         self.durable.to(last)
+        self._show(last)
         self._declare_losses()
         self._well()
         return True
+
+    def _noted(self, sequence: int, event: dict[str, object], body: bytes) -> None:
+        """Nobody waits for `commit_ms` with an event."""
+        self._ahead.note(Record(sequence, EVENT, body))
+        self._unseen.append((sequence, event))
+        self._waiting.set()
+        self._many.set()
+
+    def _show(self, upto: int) -> None:
+        while self._unseen and self._unseen[0][0] <= upto:
+            self._on_event(*self._unseen.popleft())
 
     def _wake(self) -> None:
         self._waiting.set()
@@ -112,23 +133,16 @@ class Committer:
     def _declare_losses(self) -> None:
         """Journal what the journal itself lost. At once and together: `take_losses` counts on the next sequences."""
         for loss in self._journal.take_losses():
-            told = self._loss_event(loss)
+            told = loss_event(loss, self._clock.utc_ms())
             log.error(
                 "journal: %d records lost, sequences %d to %d (%s)", loss.count, loss.first, loss.last, loss.reason
             )
             for event in (told, *loss.loss_events):
-                sequence = self._journal.append(EVENT, encode_event(event))
-                self._on_event(sequence, event)
-            self._wake()
-
-    def _loss_event(self, loss: Loss) -> dict[str, object]:
-        return {
-            "kind": "loss", "from": "link", "utc_ms": self._clock.utc_ms(), "of": "journal", "first": loss.first,
-            "last": loss.last, "count": loss.count, "reason": loss.reason, "from_utc_ms": loss.from_utc_ms,
-            "to_utc_ms": loss.to_utc_ms, "file": loss.file, "offset": loss.offset,
-        }  # fmt: skip
+                body = encode_event(event)
+                self._noted(self._journal.append(EVENT, body), event, body)
 
     def _refused(self, error: OSError) -> None:
+        """While the disk is away people still see what happens; the page says that the disk is away."""
         text = error.strerror or str(error)
         if text == self._error:
             return
@@ -149,9 +163,9 @@ class Committer:
 
     def _edge(self, kind: str, **more: object) -> None:
         event: dict[str, object] = {"kind": kind, "from": "link", "utc_ms": self._clock.utc_ms(), **more}
+        body = encode_event(event)
         try:
-            sequence = self._journal.append(EVENT, encode_event(event))
+            sequence = self._journal.append(EVENT, body)
         except Full:  # the line above said it, and the page shows it; what waits for the disk matters more
             return
-        self._on_event(sequence, event)
-        self._waiting.set()
+        self._noted(sequence, event, body)

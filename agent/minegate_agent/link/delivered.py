@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import msgpack
 
+from minegate_agent.link.blocks import joined
 from minegate_agent.link.compression import CannotUnpack, unpacked
-from minegate_agent.link.payload import VERSION
+from minegate_agent.link.payload import COLUMNS, VERSION
+from minegate_agent.link.records import encode_scan
+from minegate_agent.scan import Scan
 
-SCANS_MAX = 1_000_000  # in one device map; a bound for nonsense, far above what is ever sent
+SCANS_MAX = 1_000_000  # in one message; with the next, a bound for nonsense far above what is ever sent
+BLOCK_BYTES_MAX = 1 << 28
 
 
 class PayloadError(ValueError):
@@ -30,6 +34,7 @@ class DeliveredScan(NamedTuple):
     utc_ms: int
     clock: int
     record: bytes
+    mono_ms: int
 
 
 class DeliveredEvent(NamedTuple):
@@ -65,7 +70,10 @@ def decode(payload: bytes) -> Delivery:
     """The scans and events of a live, history or event message, in order of their sequences. Raises PayloadError."""
     found = opened(payload)
     try:
-        scans = [scan for device in found.get("d", ()) for scan in _scans(device, found["f"], found["c"])]
+        devices = found.get("d", ())
+        blocks = _blocks(found, devices) if devices else []
+        pairs = zip(devices, blocks, strict=True)
+        scans = [scan for device, block in pairs for scan in _scans(device, found["f"], block)]
         events = tuple(DeliveredEvent(sequence, event) for sequence, event in found.get("e", ()))
         delivery = Delivery(found["b"], found["f"], found["l"], tuple(sorted(scans)), events)
     except KeyError as error:
@@ -78,16 +86,31 @@ def decode(payload: bytes) -> Delivery:
     return delivery
 
 
-def _scans(device: Mapping[str, Any], first: int, compression: str) -> list[DeliveredScan]:
+def _blocks(found: Mapping[str, Any], devices: list[Mapping[str, Any]]) -> list[bytes]:
+    """The joined records of each device map."""
+    sizes = [_size(device) for device in devices]
+    form, _, compression = found["c"].partition("+")
+    if form != COLUMNS:
+        raise PayloadError(f"c = {found['c']!r}: the form {form!r} is not known")
+    try:
+        whole = unpacked(compression, found["r"], sum(sizes))
+    except CannotUnpack as error:
+        raise PayloadError(str(error)) from error
+    ends = list(accumulate(sizes, initial=0))
+    return [joined(whole[at:end], one["z"], one["w"]) for one, (at, end) in zip(devices, pairwise(ends), strict=True)]
+
+
+def _size(device: Mapping[str, Any]) -> int:
+    count, size = len(device["s"]), device["z"]
+    if not 0 < count <= SCANS_MAX or not 0 <= size * count <= BLOCK_BYTES_MAX:
+        raise PayloadError(f"device {device['n']}: {count} scans of {size} bytes")
+    return int(size * count)
+
+
+def _scans(device: Mapping[str, Any], first: int, block: bytes) -> list[DeliveredScan]:
     sequences = list(accumulate(device["s"], initial=first))[1:]
     count, size = len(sequences), device["z"]
-    if not 0 < count <= SCANS_MAX:
-        raise PayloadError(f"device {device['n']}: {count} scans, 1 to {SCANS_MAX} expected")
     boot, *numbers = device["o"]
-    try:
-        block = unpacked(compression, device["r"], size * count)
-    except CannotUnpack as error:
-        raise PayloadError(f"device {device['n']}: {error}") from error
     columns = zip(
         sequences,
         accumulate(numbers),
@@ -95,13 +118,24 @@ def _scans(device: Mapping[str, Any], first: int, compression: str) -> list[Deli
         accumulate(device["t"]),
         _each(device["k"], count),
         (block[at : at + size] for at in range(0, size * count, size)) if size else [b""] * count,
+        accumulate(device["m"]),
         strict=True,
     )
     return [
-        DeliveredScan(sequence, boot, number, device["n"], device["p"], quality, utc_ms, clock, record)
-        for sequence, number, quality, utc_ms, clock, record in columns
+        DeliveredScan(sequence, boot, number, device["n"], device["p"], quality, utc_ms, clock, record, mono_ms)
+        for sequence, number, quality, utc_ms, clock, record, mono_ms in columns
     ]
 
 
 def _each(told: int | list[int], count: int) -> list[int]:
     return [told] * count if isinstance(told, int) else told
+
+
+def body_of(scan: DeliveredScan) -> bytes:
+    """The scan's body as it stands in the journal, which is what the hash chain covers."""
+    return encode_scan(
+        Scan(
+            scan.boot, scan.number, scan.device, scan.part, scan.quality, scan.mono_ms, scan.utc_ms, scan.clock,
+            scan.record,
+        )
+    )  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minegate_agent.link.disk import OS_DISK, Disk
+from minegate_agent.link.store.chain import START
 from minegate_agent.link.store.form import HEADER_BYTES, Strange, first_of, unpack_header
 from minegate_agent.link.store.reader import Record
 from minegate_agent.link.store.walk import Walk
@@ -23,6 +24,8 @@ class SegmentSeen(NamedTuple):
     size: int
     strange: str
     origins: dict[int, int]
+    chain: bytes = START
+    checksum: int = 0
 
 
 class Gap(NamedTuple):
@@ -61,7 +64,7 @@ def _segment(window: Window, file: str, first: int, size: int) -> SegmentSeen:
     except Strange as strange:
         return SegmentSeen(file, first, size, str(strange), {})
     renamed = "" if header.first == first else f"header says it starts at {header.first}"
-    return SegmentSeen(file, first, size, renamed, header.origins)
+    return SegmentSeen(file, first, size, renamed, header.origins, header.chain, header.checksum)
 
 
 def _records(window: Window, file: str, first: int, following: int | None) -> Iterator[Record | Gap | Torn]:

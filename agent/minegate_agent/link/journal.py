@@ -13,6 +13,7 @@ from pathlib import Path
 
 from minegate_agent.link.disk import OS_DISK, Disk
 from minegate_agent.link.records import EVENT, SCAN, origin_of
+from minegate_agent.link.store.chain import linked
 from minegate_agent.link.store.form import BODY_BYTES_MAX, CLASS_MAX, Origin, pack_record
 from minegate_agent.link.store.losses import Loss, Losses
 from minegate_agent.link.store.origins import Origins
@@ -64,6 +65,9 @@ class Journal:
         self._next_sequence = max(self._shelf.last, floor) + 1
         self._origins = recovered.origins
         self._origins_appended = Origins(recovered.origins.copy())
+        self._chain = (self._shelf.last, recovered.chain)  # the last durable record, and the chain behind it
+        self._chain_appended = recovered.chain
+        self._bytes_written = 0
         self.cut_bytes = recovered.cut_bytes
 
     @classmethod
@@ -134,6 +138,18 @@ class Journal:
         return self._retention.trouble
 
     @property
+    def chain(self) -> tuple[int, bytes]:
+        """The last durable sequence and the hash chain behind it."""
+        with self._ram:
+            return self._chain
+
+    @property
+    def bytes_written(self) -> int:
+        """Of records, by this process: what the flash has to bear, file system aside."""
+        with self._ram:
+            return self._bytes_written
+
+    @property
     def origins(self) -> dict[int, int]:
         """Per producer's boot the highest number that is durable: what may be confirmed. The last 8 boots."""
         with self._ram:
@@ -164,7 +180,8 @@ class Journal:
             packed = pack_record(sequence, klass, body, None if origin == said else origin)
             self._pending.refuse_if_full(len(packed), reserve=klass != SCAN)
             origin = origin or said
-            self._pending.add(Waiting(sequence, packed, origin))
+            self._chain_appended = linked(self._chain_appended, sequence, klass, body)
+            self._pending.add(Waiting(sequence, packed, origin, self._chain_appended))
             self._origins_appended.note(origin)
             self._next_sequence += 1
             return sequence
@@ -192,8 +209,10 @@ class Journal:
             return [waiting for waiting in self._pending.oldest(_GROUP_RECORDS_MAX) if waiting.sequence <= upto]
 
     def _write(self, group: list[Waiting]) -> None:
-        written = self._writer.write(group, self._origins.copy())
+        written = self._writer.write(group, self._origins.copy(), self._chain[1])
         with self._ram:
+            self._chain = (written[-1].sequence, written[-1].chain)
+            self._bytes_written += sum(len(waiting.packed) for waiting in written)
             self._pending.durable(len(written))
             for waiting in written:
                 self._origins.note(waiting.origin)

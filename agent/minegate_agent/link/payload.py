@@ -5,12 +5,13 @@ Scans keep the bytes as read. What repeats is told once per device, what grows i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 import msgpack
 
+from minegate_agent.link.blocks import columns
 from minegate_agent.link.compression import packed
 from minegate_agent.link.records import EVENT, SCAN, BadBody, decode_event, decode_scan, utc_ms_of
 from minegate_agent.link.store.reader import Record
@@ -22,8 +23,14 @@ HISTORY: Final = "history"
 EVENTS: Final = "event"
 BIRTH: Final = "birth"
 STATE: Final = "state"
+RECEIPT: Final = "receipt"
+COMMAND: Final = "command"
 STREAMS: Final = (BIRTH, LIVE, EVENTS, HISTORY, STATE)
+COLUMNS: Final = "xor"  # before the name of the compression in `c`: the form of link/blocks.py
 LIVE_MS: Final = 10_000  # a block whose newest record is younger than this goes out as live
+
+
+Weights = Mapping[tuple[int, int], int]  # (device, part) -> how many bytes its numbers have
 
 
 class Outgoing(NamedTuple):
@@ -40,11 +47,14 @@ def topic(mine: str, gateway: str, stream: str) -> str:
     return f"minegate/{VERSION}/{mine}/{gateway}/{stream}"
 
 
-def messages(records: Sequence[Record], birth: str, now_utc_ms: int) -> list[Outgoing]:
+def messages(
+    records: Sequence[Record], birth: str, now_utc_ms: int, weights: Weights | None = None, lane: str = LIVE
+) -> list[Outgoing]:
     """At most one event message and one scan message that cover the records; events, which may be alarms, come first.
 
-    `birth`: id of the birth in force for all of them. A body that cannot be read becomes an event of kind `unreadable`
-    with its bytes, because its sequence must arrive whatever it holds.
+    `birth`: id of the birth in force for all of them, `weights` what it says of records. `lane`: LIVE or
+    HISTORY; what is no longer young is history in any lane. A body that cannot be read becomes an event of kind
+    `unreadable` with its bytes, because its sequence must arrive whatever it holds.
     """
     scans: list[tuple[int, Scan]] = []
     events: list[tuple[int, dict[str, object]]] = []
@@ -62,7 +72,8 @@ def messages(records: Sequence[Record], birth: str, now_utc_ms: int) -> list[Out
     if events:
         out.append(_event_message(events, birth))
     if scans:
-        out.append(_scan_message(scans, birth, LIVE if _is_live(records[-1], now_utc_ms) else HISTORY))
+        stream = lane if _is_live(records[-1], now_utc_ms) else HISTORY
+        out.append(_scan_message(scans, birth, stream, weights or {}))
     return out
 
 
@@ -93,18 +104,24 @@ def _event_message(events: list[tuple[int, dict[str, object]]], birth: str) -> O
     return Outgoing(EVENTS, _pack(body), first, last)
 
 
-def _scan_message(scans: list[tuple[int, Scan]], birth: str, stream: str) -> Outgoing:
+def _scan_message(scans: list[tuple[int, Scan]], birth: str, stream: str, weights: Weights) -> Outgoing:
     first, last = scans[0][0], scans[-1][0]
     groups: dict[tuple[int, int, int, int], list[tuple[int, Scan]]] = {}
     for sequence, scan in scans:
         groups.setdefault((scan.device, scan.part, scan.boot, len(scan.record)), []).append((sequence, scan))
-    compression, blocks = packed([b"".join(scan.record for _, scan in group) for group in groups.values()])
-    devices = [_device(group, first, block) for group, block in zip(groups.values(), blocks, strict=True)]
-    body = {"v": VERSION, "b": birth, "f": first, "l": last, "c": compression, "d": devices}
+    devices, blocks = [], []
+    for (device, part, _, size), group in groups.items():
+        weight = weights.get((device, part), 1)
+        weight = weight if size % weight == 0 else 1
+        devices.append(_device(group, first, weight))
+        blocks.append(columns(b"".join(scan.record for _, scan in group), size, weight))
+    compression, block = packed(b"".join(blocks))
+    form = f"{COLUMNS}+{compression}" if compression else COLUMNS
+    body = {"v": VERSION, "b": birth, "f": first, "l": last, "c": form, "d": devices, "r": block}
     return Outgoing(stream, _pack(body), first, last)
 
 
-def _device(group: list[tuple[int, Scan]], first: int, block: bytes) -> dict[str, object]:
+def _device(group: list[tuple[int, Scan]], first: int, weight: int) -> dict[str, object]:
     scans = [scan for _, scan in group]
     head = scans[0]
     return {
@@ -112,11 +129,12 @@ def _device(group: list[tuple[int, Scan]], first: int, block: bytes) -> dict[str
         "p": head.part,
         "s": _differences([first, *(sequence for sequence, _ in group)])[1:],
         "t": _differences([scan.utc_ms for scan in scans]),
+        "m": _differences([scan.mono_ms for scan in scans]),
         "q": _once(scan.quality for scan in scans),
         "k": _once(scan.clock for scan in scans),
         "o": [head.boot, *_differences([scan.number for scan in scans])],
         "z": len(head.record),
-        "r": block,
+        "w": weight,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from minegate_agent.clock import Clock
+from minegate_agent.link.ahead import Ahead
 from minegate_agent.link.journal import EVENT, SCAN, Journal, Record
 from minegate_agent.link.records import BadBody, decode_event, decode_scan
 from minegate_agent.scan import Scan
@@ -30,13 +31,17 @@ class Producers(Protocol):
         """Field: boot and utc_ms of an item; interlock: boot and sequence of a verdict."""
 
 
-def recall(journal: Journal, clock: Clock, shown: Shown | None, field: Producers, interlock: Producers) -> None:
+def recall(
+    journal: Journal, clock: Clock, shown: Shown | None, field: Producers, interlock: Producers, ahead: Ahead
+) -> None:
     """Read the newest records, oldest first. Damage and strange bodies are passed over. Raises OSError.
 
     `shown` is None if the records need another configuration than the present one to be understood.
     """
     after = max(0, journal.last_sequence - RECORDS_MAX)
     for record in journal.read(after, RECORDS_MAX, BYTES_MAX):
+        if record.klass == EVENT:
+            ahead.note(record)
         try:
             _tell(record, clock, shown, field, interlock)
         except BadBody:

@@ -6,7 +6,7 @@ Everything is bounded by the configuration or by a number with a name. Nothing h
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from minegate_agent.link.view_areas import AreaRows, Titles
 from minegate_agent.link.view_health import Health, plain
@@ -38,6 +38,7 @@ class View:
         self._field = _Edge()
         self._broker = _Edge()
         self._last = self._confirmed = 0
+        self._consumers: list[dict[str, object]] = []
         self._disk_error = ""
         self.version = 0
 
@@ -73,8 +74,16 @@ class View:
         self._health.hear(health, now_ms)
         self.version += 1
 
-    def on_delivery(self, last_sequence: int, confirmed_sequence: int, connected: bool, now_ms: int) -> None:
-        """Last sequence in the journal, last one that the broker confirmed, and whether the broker is there."""
+    def on_delivery(
+        self,
+        last_sequence: int,
+        confirmed_sequence: int,
+        connected: bool,
+        now_ms: int,
+        consumers: Sequence[dict[str, object]] = (),
+    ) -> None:
+        """Last sequence in the journal, last one that every consumer confirmed, whether all are there; one row each."""
+        self._consumers = list(consumers)
         self._last, self._confirmed = last_sequence, confirmed_sequence
         self._broker.set(connected, now_ms)
         self.version += 1
@@ -119,12 +128,13 @@ class View:
 
     def _delivery(self, now_ms: int) -> dict[str, object]:
         return {
-            "configured": self._site.config.uplink is not None,
+            "configured": bool(self._site.config.uplinks),
             "last": self._last,
             "confirmed": self._confirmed,
             "waiting": max(0, self._last - self._confirmed),
             "connected": self._broker.up,
             "since_ms": self._broker.since(now_ms),
+            "consumers": self._consumers,
         }
 
 

@@ -7,10 +7,27 @@ from collections.abc import Mapping
 
 from minegate_agent.site import Site
 
-_PORT = ("name", "kind", "up", "utilisation", "asked", "answered", "timeouts", "discarded", "last_error")
-_DEVICE = ("up", "answered", "timeouts", "answer_ms_p50", "last_age_ms")
+_PORT = (
+    "name",
+    "kind",
+    "up",
+    "utilisation",
+    "asked",
+    "answered",
+    "timeouts",
+    "discarded",
+    "last_error",
+    "foreign",
+    "dropped",
+    "opened",
+    "silent",
+    "answer_ms_p50",
+    "answer_ms_p99",
+)
+_DEVICE = ("up", "answered", "timeouts", "answer_ms_p50", "answer_ms_p99", "timeout_ms", "last_age_ms")
 _HOLD = ("items", "bytes", "dropped")
 _TEXT_MAX = 300
+_NAMES_MAX = 8
 
 
 class Health:
@@ -27,7 +44,14 @@ class Health:
     def hear(self, health: Mapping[str, object], now_ms: int) -> None:
         """Replace what was known."""
         self._ports = [
-            {**_chosen(row, _PORT), "nonsense": _counts(row.get("nonsense"))} for row in _rows(health, "ports")
+            {
+                **_chosen(row, _PORT),
+                "nonsense": _counts(row.get("nonsense")),
+                "strays": _counts(row.get("strays")),
+                "bus": _counts(row.get("bus")),
+                "suspects": _names(row.get("suspects")),
+            }
+            for row in _rows(health, "ports")
         ]
         self._devices = {
             number: _chosen(row, _DEVICE)
@@ -93,6 +117,10 @@ def _rows(health: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
 
 def _chosen(row: Mapping[str, object], keys: tuple[str, ...]) -> dict[str, object]:
     return {key: plain(row[key]) for key in keys if key in row}
+
+
+def _names(value: object) -> list[str]:
+    return [str(name)[:_TEXT_MAX] for name in value[:_NAMES_MAX]] if isinstance(value, list | tuple) else []
 
 
 def _counts(value: object) -> object:

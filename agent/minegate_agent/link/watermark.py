@@ -1,53 +1,67 @@
-"""How far the broker has acknowledged: at once in RAM, and behind it on disk. It outlives connections."""
+"""How far one consumer has confirmed: at once in RAM, and behind it on disk. It outlives connections."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from minegate_agent.link.advance import Advance
-from minegate_agent.link.births import Births
+from minegate_agent.link.confirmed import Confirmed, Range
 from minegate_agent.link.cursor import Cursor
-from minegate_agent.link.journal import Journal
 
 RETRY_S = 1.0
+WRITE_S = 0.2  # between two writes of the cursor, which wears the flash; a kill costs as much to be sent again
 
 log = logging.getLogger("link")
 
 
 class Watermark:
-    """`confirmed` moves with the acknowledgements; what of it is on disk is the cursor's."""
+    """`confirmed` is the sequence up to which everything is; `ranges` knows what is above it. The cursor is on disk.
 
-    def __init__(self, cursor: Cursor, journal: Journal, births: Births, on_moved: Callable[[], None]) -> None:
-        self.confirmed = Advance(cursor.sequence)
+    `on_moved` is told at every confirmation, `on_durable` in the thread that has made it durable.
+    """
+
+    def __init__(self, name: str, cursor: Cursor, on_moved: Callable[[], None], on_durable: Callable[[], None]) -> None:
+        self.name = name
+        self.ranges = Confirmed(cursor.sequence, cursor.ranges)
+        self.confirmed = Advance(self.ranges.upto)
         self._cursor = cursor
-        self._journal = journal
-        self._births = births
+        self._changes = Advance(0)
         self._on_moved = on_moved
+        self._on_durable = on_durable
         self._trouble = ""
 
-    def confirm(self, upto: int) -> None:
-        """Everything up to this sequence is acknowledged."""
-        self.confirmed.to(upto)
+    @property
+    def durable(self) -> int:
+        """What a restarted link will know to be confirmed."""
+        return self._cursor.sequence
+
+    def confirm(self, told: Iterable[Range]) -> None:
+        """These ranges have arrived."""
+        for first, last in told:
+            self.ranges.add(first, last)
+        self.confirmed.to(self.ranges.upto)
+        self._changes.to(self._changes.value + 1)
         self._on_moved()
 
     async def keep_on_disk(self) -> None:
         """Follow with the cursor for ever; many acknowledgements cost one write."""
+        seen = 0
         while True:
-            upto = await self.confirmed.above(self._cursor.sequence)
-            if not await self.settle(upto):
-                await asyncio.sleep(RETRY_S)
+            await self._changes.above(seen)
+            seen = self._changes.value
+            await asyncio.sleep(WRITE_S if await self.settle() else RETRY_S)
 
-    async def settle(self, upto: int) -> bool:
+    async def settle(self) -> bool:
         """Make it durable; only then may the journal give up what is behind it. False if the disk refuses."""
         try:
-            await asyncio.to_thread(self._move, upto)
+            await asyncio.to_thread(self._move, self.ranges.upto, self.ranges.islands)
         except OSError as error:
             self.disk(error)
             return False
         if self._trouble:
-            log.warning("uplink: the disk is well again")
+            log.warning("uplink %s: the disk is well again", self.name)
             self._trouble = ""
         return True
 
@@ -55,10 +69,9 @@ class Watermark:
         """Say once that reading or writing behind the uplink fails."""
         text = error.strerror or str(error)
         if text != self._trouble:
-            log.error("uplink: the disk refuses (%s); tried again each %.0f s", text, RETRY_S)
+            log.error("uplink %s: the disk refuses (%s); tried again each %.0f s", self.name, text, RETRY_S)
             self._trouble = text
 
-    def _move(self, upto: int) -> None:
-        self._cursor.move(upto)
-        self._journal.release(upto)
-        self._births.forget_below(upto)
+    def _move(self, upto: int, islands: list[Range]) -> None:
+        self._cursor.move(upto, islands)
+        self._on_durable()

@@ -10,20 +10,27 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from minegate_drivers.ports import CanFrame
 from minegate_sim.bus.can_bits import ERROR_BITS, SUSPEND_BITS, length_bits, priority
 from minegate_sim.bus.can_controller import RECOVERY_BITS, BusState, Controller
+from minegate_sim.bus.can_tap import (
+    ERROR_ACK,
+    ERROR_BUS_OFF,
+    ERROR_PROTOCOL,
+    ERROR_RESTARTED,
+    CanTap,
+    Heard,
+)
 from minegate_sim.bus.faults import Babble, Cut, Dead, Fault, Frozen, Lossy, Noise, WrongRate
 from minegate_sim.far_end import NEVER
 from minegate_sim.slcan import CanNode
 
-INBOX_FRAMES_MAX = 1024
 FAULTS_MAX = 64
-MASTERS_MAX = 16
+MASTERS_MAX = 32
 
 F = TypeVar("F", bound=Fault)
 
@@ -34,63 +41,6 @@ class CanListener(Protocol):
 
     def hear(self, frame: CanFrame, at_ms: float) -> None:
         """A frame of another station was complete at `at_ms`."""
-
-
-class Heard(NamedTuple):
-    """A frame, or what the controller noticed (`error`: the class bits of linux/can/error.h), at `at_ms`."""
-
-    at_ms: float
-    frame: CanFrame | None
-    error: int = 0
-
-
-ERROR_PROTOCOL, ERROR_ACK, ERROR_BUS_OFF, ERROR_RESTARTED = 0x08, 0x20, 0x40, 0x100
-
-
-class CanTap:
-    """A master's controller on the bus, and what it has heard. Also a CanNode, so that an adapter can sit on it."""
-
-    def __init__(self, name: str, bus: CanBus) -> None:
-        self.name = name
-        self.overrun = 0  # frames that found the inbox full
-        self.lossy = 0  # frames that a lossy adapter lost
-        self.inbox: deque[Heard] = deque()
-        self.rouse: Callable[[], None] | None = None  # called when something was heard
-        self._bus = bus
-
-    @property
-    def controller(self) -> Controller:
-        """Its error counters and state."""
-        return self._bus.controllers[self.name]
-
-    def send(self, frame: CanFrame, now_ms: float) -> None:
-        """Hand a frame to the controller."""
-        self._bus.run(now_ms)
-        self.controller.queue(frame, now_ms)
-
-    def fetch(self, now_ms: float) -> list[Heard]:
-        """Everything heard until `now_ms`."""
-        self._bus.run(now_ms)
-        heard = list(self.inbox)
-        self.inbox.clear()
-        return heard
-
-    def step(self, at_ms: float) -> list[CanFrame]:
-        """See CanNode."""
-        return [heard.frame for heard in self.fetch(at_ms) if heard.frame is not None]
-
-    def due_ms(self) -> float:
-        """See CanNode."""
-        return self.inbox[0].at_ms if self.inbox else self._bus.due_ms()
-
-    def hear(self, heard: Heard) -> None:
-        """Keep it if there is room."""
-        if len(self.inbox) < INBOX_FRAMES_MAX:
-            self.inbox.append(heard)
-        else:
-            self.overrun += 1
-        if self.rouse is not None:
-            self.rouse()
 
 
 class _Flight(NamedTuple):

@@ -24,7 +24,7 @@ PIECE_BYTES = 8
 WAITING_BYTES_MAX = 4096  # what a tty keeps for its line; more is lost and counted
 INBOX_BYTES_MAX = 65_536
 FAULTS_MAX = 64
-MASTERS_MAX = 16
+MASTERS_MAX = 32
 
 F = TypeVar("F", bound=Fault)
 

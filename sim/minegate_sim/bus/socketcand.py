@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from minegate_drivers.ports import CanFrame
-from minegate_sim.bus.can_bus import CanTap, Heard
+from minegate_sim.bus.can_tap import CanTap, Heard
 from minegate_sim.far_end import NEVER, Gone
 
 COMMAND_BYTES_MAX = 256

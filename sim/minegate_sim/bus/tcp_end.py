@@ -30,7 +30,7 @@ async def listening(
     tasks: set[asyncio.Task[None]] = set()
 
     def come(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        name = f"tcp-{writer.get_extra_info('peername')[1]}"
+        name = f"tcp-{writer.get_extra_info('sockname')[1]}-{writer.get_extra_info('peername')[1]}"
         if len(open_names) >= CONNECTIONS_MAX:
             log.warning("%s refused: %d connections are open", name, CONNECTIONS_MAX)
             writer.close()

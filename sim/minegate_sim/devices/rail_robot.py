@@ -51,18 +51,22 @@ class RailRobot:
         """interface/version/manufacturer/serial/topic."""
         return f"vda5050/v{self._version}/{self._manufacturer}/{self._serial}/{last}"
 
-    def measure(self, rail: Rail, ch4_percent: float, dt_s: float) -> None:
-        """Where the robot is, and the methane there."""
+    def measure(
+        self, rail: Rail, ch4_percent: float, dt_s: float, *, co_ppm: float = CO_PPM,
+        temperature_c: float = TEMPERATURE_C, oxygen_percent: float | None = None,
+    ) -> None:  # fmt: skip
+        """Where the robot is, and the air there. Without `oxygen_percent` methane displaces air."""
+        oxygen = OXYGEN_PERCENT - 0.2 * ch4_percent if oxygen_percent is None else oxygen_percent
         strayed = {gas: wander.step(dt_s) for gas, wander in self._wander.items()}
         if self.faults.frozen or self.faults.dead:
             return
         self.rail = rail
         self.gases = {
             "CH4": max(0.0, ch4_percent + strayed["CH4"]),
-            "CO": max(0.0, CO_PPM + strayed["CO"]),
-            "O2": OXYGEN_PERCENT - 0.2 * ch4_percent + strayed["O2"],  # methane displaces air
+            "CO": max(0.0, co_ppm + strayed["CO"]),
+            "O2": oxygen + strayed["O2"],
             "H2S": max(0.0, H2S_PPM + strayed["H2S"]),
-            "TEMP": TEMPERATURE_C + strayed["TEMP"],
+            "TEMP": temperature_c + strayed["TEMP"],
             "RH": min(100.0, HUMIDITY_PERCENT + strayed["RH"]),
         }
 

@@ -31,11 +31,12 @@ class RelayBoard:
         self._node = RelayNode(address, boot_nonce)
         self._moved = moved
         self._contact_due_ms = NEVER
-        self._loop_ms = now_ms
+        self._loop_ms = self._looped_ms = now_ms
         self._was_dead = False
 
     def take(self, data: bytes, at_ms: float) -> None:
         """See LineDevice."""
+        self._drive(self._energised(at_ms), at_ms)  # the loops that were left out: a new lease starts now
         self._node.feed(data)
         self._loop_ms = at_ms  # the firmware looks at its UART before it looks at its lease
 
@@ -45,15 +46,25 @@ class RelayBoard:
             self._contact_due_ms = NEVER
             self.closed = not self.closed
             self._moved(at_ms, self.closed)
-        if self._loop_ms > at_ms:
+        if self._loop_ms > at_ms and self.faults.dead == self._was_dead:
             return b""
-        self._loop_ms = at_ms + LOOP_MS
-        self._drive(self._energised(at_ms), at_ms)
+        self._looped_ms = at_ms
+        coil = self._energised(at_ms)
+        self._drive(coil, at_ms)
+        self._loop_ms = at_ms + self._pause_ms(coil)
         return self._node.reply()
 
     def due_ms(self) -> float:
         """See LineDevice."""
+        if self.faults.dead != self._was_dead:  # its supply went or came since it last looked
+            return min(self._looped_ms + LOOP_MS, self._contact_due_ms)
         return min(self._loop_ms, self._contact_due_ms)
+
+    def _pause_ms(self, coil: bool) -> float:
+        """How long nothing will happen in the firmware's loop: loops that only count time are left out."""
+        if coil != self.closed:
+            return LOOP_MS
+        return -(-self._node.lease.left_ms // LOOP_MS) * LOOP_MS if coil else NEVER
 
     def _energised(self, at_ms: float) -> bool:
         if self.faults.dead:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 import cantools
 from cantools.database.can import Database, Message
 
 import minegate_drivers
 from minegate_drivers.ports import CanFrame
-from minegate_sim.air import Air
 from minegate_sim.faults import Faults
 from minegate_sim.machine import Machine
 from minegate_sim.noise import Wander
@@ -33,6 +32,17 @@ def dbc_path() -> Path:
     return Path(minegate_drivers.__file__).parent / "dbc" / DBC
 
 
+class Surroundings(Protocol):
+    """The air around the machine."""
+
+    def percent(self, position_m: float) -> float:
+        """% CH4 at `position_m` metres from the mouth."""
+
+    @property
+    def road_m_s(self) -> float:
+        """Air speed in the road."""
+
+
 class Roadheader:
     """A CAN node; `step` gives the frames that are due."""
 
@@ -49,7 +59,7 @@ class Roadheader:
         self._zero = Wander(chance, 0.006, 8.0)
         self.measure(Machine(), None, 0.0)
 
-    def measure(self, machine: Machine, air: Air | None, dt_s: float) -> None:
+    def measure(self, machine: Machine, air: Surroundings | None, dt_s: float) -> None:
         """What the PLC's inputs read now. `air` is None before the first look."""
         load, hum, zero = self._load.step(dt_s), self._hum.step(dt_s), self._zero.step(dt_s)
         if self.faults.frozen or self.faults.dead:

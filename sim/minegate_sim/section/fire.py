@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from minegate_sim.section.air import AIR_J_KGK, Source
 from minegate_sim.section.network import AIR_KG_M3
@@ -31,7 +30,7 @@ class Fire:
 
     road: str
     at_m: float
-    growth: Literal["slow", "medium", "fast"] = "slow"
+    growth_kw_s2: float = GROWTH_KW_S2["slow"]
     smoulder_s: float = 120.0
     peak_kw: float = 2000.0
     age_s: float = 0.0
@@ -41,7 +40,7 @@ class Fire:
     def heat_kw(self) -> float:
         """As it burns now."""
         flaming_s = max(0.0, self.age_s - self.smoulder_s)
-        grown = min(self.peak_kw, SMOULDER_KW + GROWTH_KW_S2[self.growth] * flaming_s * flaming_s)
+        grown = min(self.peak_kw, SMOULDER_KW + self.growth_kw_s2 * flaming_s * flaming_s)
         kindled = min(1.0, self.age_s / max(1.0, self.smoulder_s))
         return self.left * grown * kindled
 

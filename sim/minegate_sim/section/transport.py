@@ -91,7 +91,7 @@ def _row(
     decay: float,
     dt_s: float,
 ) -> list[tuple[float, float]]:
-    """Per cell (slope, own): its new content is slope * content of the air that enters the road + own."""  # fmt: skip
+    """Per cell (slope, own): its new content is slope * content of the air that enters the road + own."""
     count = len(volume)
     found = [(0.0, 0.0)] * count
     if side[0] > 0.0:

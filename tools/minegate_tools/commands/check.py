@@ -12,8 +12,9 @@ from minegate_tools.table import table
 _ABOUT = """\
 Reads gateway.toml and rules.toml of a site, tells every error in one line, and shows what would run. Starts nothing.
 The worst-case time of a limit is the sum of what can pass between an over-limit at the sensor and the open contact: the
-device's period, one poll of every device on its line, the time-out of one dead neighbour, a tick of the interlock, and
-the relay node's lease, should its OPEN be lost. AQ 6201 allows 2 s.
+device's period, whatever its line carries first, the time-out of one dead neighbour, a tick of the interlock, and the
+relay node's lease, should its OPEN be lost. AQ 6201 allows 2 s. A line that cannot keep its devices' periods is an
+error.
 """
 
 
@@ -43,18 +44,48 @@ def _do(asked: argparse.Namespace) -> int:
 
 def shown(report: Report) -> str:
     """The report as tables."""
-    titles = ("ports", "devices", "points", "areas", "limits: worst case from the sensor to the open contact")
-    tables = (_ports(report), _devices(report), _points(report), _areas(report), _limits(report))
+    titles = (
+        "ports", "devices", "lines: how old a reading can become before the next one is in", "points", "areas",
+        "limits: worst case from the sensor to the open contact",
+    )  # fmt: skip
+    tables = (
+        _ports(report), _devices(report), _lines(report), _points(report), _areas(report), _limits(report)
+    )  # fmt: skip
     return "\n\n".join(f"{title}\n{text}" for title, text in zip(titles, tables, strict=True) if text)
 
 
 def _ports(report: Report) -> str:
     assert report.site is not None
+    plans = {plan.port.name: plan for plan in report.lines}
     rows = (
-        (port.name, port.kind, port.device or f"{port.interface}{port.channel and ':' + port.channel}{port.host}")
+        (
+            port.name,
+            port.kind,
+            port.device or f"{port.interface}{port.channel and ':' + port.channel}{port.host}",
+            f"{plans[port.name].use:.0%}" if port.name in plans else "",
+            f"{plans[port.name].cycle_ms:.0f} ms" if port.name in plans else "",
+        )
         for port in report.site.config.port
     )
-    return table(("port", "kind", "at"), rows)
+    return table(("port", "kind", "at", "use", "one round"), rows)
+
+
+def _lines(report: Report) -> str:
+    rows = (
+        (
+            plan.port.name,
+            poll.name,
+            poll.job.name.lower(),
+            f"{poll.ask_bytes} + {poll.answer_bytes}",
+            f"{poll.poll_ms:.1f}",
+            f"{poll.share:.1%}",
+            *(f"{age_ms:.0f}" for age_ms in plan.ages_ms[poll.number]),
+        )
+        for plan in report.lines
+        for poll in plan.polls
+    )
+    head = ("port", "device", "job", "bytes", "poll ms", "use", "oldest ms", "1 dead", "2 dead")
+    return table(head, rows)
 
 
 def _devices(report: Report) -> str:

@@ -54,7 +54,7 @@ def _do(asked: argparse.Namespace) -> int:
 def shown(now: Document) -> str:
     """The document for a person at a terminal."""
     return "\n\n".join(
-        text for text in (_areas(now), _points(now), _devices(now), _delivery(now), _events(now)) if text
+        text for text in (_areas(now), _points(now), _lines(now), _devices(now), _delivery(now), _events(now)) if text
     )
 
 
@@ -98,10 +98,38 @@ def _devices(now: Document) -> str:
             "answers" if device.get("up") else "silent",
             device.get("answered", ""),
             device.get("timeouts", ""),
+            _times(device),
+            _number(device.get("timeout_ms")),
         )
         for device in now.get("devices", ())
     )
-    return table(("device", "", "answered", "time-outs"), rows)
+    return table(("device", "", "answered", "time-outs", "answer ms 50/99 %", "waited for ms"), rows)
+
+
+def _lines(now: Document) -> str:
+    rows = (
+        (
+            line["name"],
+            {True: "open", False: "LOST"}.get(line.get("up"), ""),
+            (line.get("bus") or {}).get("state", ""),
+            "" if line.get("utilisation") is None else f"{line['utilisation']:.0%}",
+            line.get("timeouts", ""),
+            sum((line.get("nonsense") or {}).values()),
+            " ".join(f"{name} {count}" for name, count in (line.get("strays") or {}).items()),
+            line.get("dropped", ""),
+            _times(line),
+            " ".join(line.get("suspects") or ()),
+        )
+        for line in now.get("lines", ())
+    )
+    head = ("port", "", "bus", "use", "time-outs", "bad", "strays", "dropped", "answer ms 50/99 %", "suspects")
+    return table(head, rows)
+
+
+def _times(row: Document) -> str:
+    if row.get("answer_ms_p50") is None:
+        return ""
+    return f"{_number(row['answer_ms_p50'])} / {_number(row.get('answer_ms_p99'))}"
 
 
 def _delivery(now: Document) -> str:

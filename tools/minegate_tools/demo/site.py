@@ -6,10 +6,10 @@ import socket
 from pathlib import Path
 from typing import NamedTuple
 
-import minegate_agent
 from minegate_agent.site import FILE
+from minegate_sim.edit import set_value
+from minegate_sim.example import example
 from minegate_tools.demo.brokers import HOST, free_port
-from minegate_tools.demo.edit import set_value
 
 PAGE_PORT = 8420
 POWER_ON_LOCK_S = 5
@@ -28,15 +28,6 @@ class Addresses(NamedTuple):
 def addresses(page: bool) -> Addresses:
     """Ports that are free now; the page's own if it can be had."""
     return Addresses(free_port(), free_port(), free_port(), _page_port() if page else 0)
-
-
-def example() -> Path:
-    """Folder of the example: beside the package in a checkout, inside it in a wheel. Raises FileNotFoundError."""
-    package = Path(minegate_agent.__file__).parent
-    for folder in (package.parent / "example", package / "example"):
-        if (folder / FILE).is_file():
-            return folder
-    raise FileNotFoundError(f"{package.parent / 'example' / FILE}: the example is not installed")
 
 
 def write(folder: Path, at: Addresses) -> None:

@@ -1,4 +1,4 @@
-"""The bytes of a segment: header and records. The same numbers everywhere: little endian, CRC-32 as in zlib."""
+"""The bytes of a segment: header and records. Little endian everywhere; the header names the checksum of records."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import struct
 import zlib
 from typing import Final, NamedTuple
 
-FORMAT: Final = 1
-HEADER_BYTES: Final = 128
+from minegate_agent.link.store.chain import START
+from minegate_agent.link.store.checksum import OURS, checked, fits
+
+FORMAT: Final = 2
+HEADER_BYTES: Final = 160
 RECORD_BYTES: Final = 17  # in front of every body
 BODY_BYTES_MAX: Final = 1 << 20
 ORIGINS_MAX: Final = 8
 
 _MAGIC = b"minegate"
-_HEADER = struct.Struct("<8sHQB")  # magic, format, first sequence, how many origins
+_HEADER = struct.Struct("<8sHQBB32s")  # magic, format, first sequence, how many origins, checksum, chain
 _ORIGIN = struct.Struct("<IQ")  # boot, number of its last item that is in the journal
 _RECORD = struct.Struct("<IIQB")  # length of what follows, CRC, sequence, class
 _COVERED = struct.Struct("<QBI")  # what the CRC covers before the body: sequence, class, length
@@ -28,10 +31,14 @@ Origin = tuple[int, int]  # boot of a producer, number it gave to the item
 
 
 class Header(NamedTuple):
-    """What a segment says of itself. `origins`: last number per boot in all records before this segment."""
+    """What a segment says of itself. `origins`: last number per boot in all records before this segment; `chain`: the
+    hash chain behind the record before it (store/chain.py); `checksum`: whose CRC its records have.
+    """
 
     first: int
     origins: dict[int, int]
+    chain: bytes = START
+    checksum: int = OURS
 
 
 class Strange(Exception):  # noqa: N818 - says what the header is
@@ -67,7 +74,7 @@ def first_of(name: str) -> int | None:
 def pack_header(header: Header) -> bytes:
     """HEADER_BYTES bytes."""
     assert len(header.origins) <= ORIGINS_MAX, len(header.origins)
-    head = _HEADER.pack(_MAGIC, FORMAT, header.first, len(header.origins))
+    head = _HEADER.pack(_MAGIC, FORMAT, header.first, len(header.origins), header.checksum, header.chain)
     origins = b"".join(_ORIGIN.pack(boot, number) for boot, number in header.origins.items())
     covered = (head + origins).ljust(HEADER_BYTES - _CRC.size, b"\0")
     return covered + _CRC.pack(zlib.crc32(covered))
@@ -78,15 +85,18 @@ def unpack_header(data: bytes) -> Header:
     covered, crc = data[: HEADER_BYTES - _CRC.size], data[HEADER_BYTES - _CRC.size : HEADER_BYTES]
     if len(crc) != _CRC.size or _CRC.unpack(crc)[0] != zlib.crc32(covered):
         raise Strange("header damaged")
-    magic, form, first, count = _HEADER.unpack_from(covered)
+    magic, form, first, count, checksum, chain = _HEADER.unpack_from(covered)
     if magic != _MAGIC:
         raise Strange("not a segment of a minegate journal")
     if form != FORMAT:
         raise Strange(f"format {form}, this program reads format {FORMAT}", newer=form)
+    if checksum > OURS:
+        raise Strange("records with CRC-32C, and the package crc32c is not installed", newer=form)
     if not count <= ORIGINS_MAX:
         raise Strange(f"header names {count} origins, limit {ORIGINS_MAX}")
     at = _HEADER.size
-    return Header(first, dict(_ORIGIN.unpack_from(covered, at + i * _ORIGIN.size) for i in range(count)))
+    origins = dict(_ORIGIN.unpack_from(covered, at + i * _ORIGIN.size) for i in range(count))
+    return Header(first, origins, chain, checksum)
 
 
 def pack_record(sequence: int, klass: int, body: bytes, origin: Origin | None) -> bytes:
@@ -94,7 +104,7 @@ def pack_record(sequence: int, klass: int, body: bytes, origin: Origin | None) -
     if origin is not None:
         klass |= _ORIGIN_FOLLOWS
         body = _ORIGIN.pack(*origin) + body
-    crc = zlib.crc32(body, zlib.crc32(_COVERED.pack(sequence, klass, len(body))))
+    crc = checked(body, _COVERED.pack(sequence, klass, len(body)))
     return _RECORD.pack(len(body), crc, sequence, klass) + body
 
 
@@ -110,7 +120,7 @@ def unpack_record(buffer: bytes, index: int, at: int) -> Stored | None:
     length, crc, sequence, klass = _RECORD.unpack_from(buffer, index)
     begin = index + RECORD_BYTES
     payload = buffer[begin : begin + length]
-    if len(payload) != length or crc != zlib.crc32(payload, zlib.crc32(_COVERED.pack(sequence, klass, length))):
+    if len(payload) != length or not fits(crc, payload, _COVERED.pack(sequence, klass, length)):
         return None
     end = at + RECORD_BYTES + length
     if not klass & _ORIGIN_FOLLOWS:

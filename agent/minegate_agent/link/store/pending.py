@@ -16,11 +16,12 @@ class Full(Exception):  # noqa: N818 - says what happened; nothing was appended 
 
 
 class Waiting(NamedTuple):
-    """One record as it will stand in the file."""
+    """One record as it will stand in the file, and the hash chain behind it."""
 
     sequence: int
     packed: bytes
     origin: Origin | None
+    chain: bytes
 
 
 class Pending:

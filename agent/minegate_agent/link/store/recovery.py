@@ -10,6 +10,7 @@ from typing import NamedTuple
 from minegate_agent.link.disk import Disk, Entry
 from minegate_agent.link.records import origin_of
 from minegate_agent.link.store.appear import FRESH_SUFFIX, appear, close_quietly
+from minegate_agent.link.store.chain import START, linked
 from minegate_agent.link.store.form import HEADER_BYTES, Header, Origin, Stored, Strange, first_of, unpack_header
 from minegate_agent.link.store.origins import Origins
 from minegate_agent.link.store.shelf import Segment
@@ -25,12 +26,16 @@ class NotOurs(Exception):  # noqa: N818 - says what the folder is
 
 
 class Recovered(NamedTuple):
-    """`tail` is None if the next record must start a new segment. `cut_bytes` of a torn tail went."""
+    """`tail` is None if the next record must start a new segment. `cut_bytes` of a torn tail went.
+
+    `chain` is the hash chain behind the last record.
+    """
 
     segments: list[Segment]
     origins: Origins
     tail: Tail | None
     cut_bytes: int
+    chain: bytes
 
 
 def recover(disk: Disk, folder: Path) -> Recovered:
@@ -44,12 +49,12 @@ def recover(disk: Disk, folder: Path) -> Recovered:
     segments = [Segment(folder / entry.name, first, first - 1, entry.size) for first, entry in sized]
     for segment, following in pairwise(segments):
         segment.last = following.first - 1
-    origins = _origins_before_last(disk, segments, headers)
+    origins, chain = _before_last(disk, segments, headers)
     if not segments:
-        return Recovered(segments, origins, None, 0)
+        return Recovered(segments, origins, None, 0, chain)
     disk.sync_folder(folder)  # the process before may have failed to, and what is appended now needs the file's name
-    tail, cut_bytes = _reopen(disk, segments[-1], origins, whole_header=headers[-1] is not None)
-    return Recovered(segments, origins, tail, cut_bytes)
+    tail, cut_bytes, chain = _reopen(disk, segments[-1], origins, chain, whole_header=headers[-1] is not None)
+    return Recovered(segments, origins, tail, cut_bytes, chain)
 
 
 def _header(disk: Disk, folder: Path, first: int, entry: Entry) -> Header | None:
@@ -64,15 +69,17 @@ def _header(disk: Disk, folder: Path, first: int, entry: Entry) -> Header | None
     return header if header.first == first else None
 
 
-def _origins_before_last(disk: Disk, segments: list[Segment], headers: list[Header | None]) -> Origins:
-    """From the newest whole header, and from walking through the segments between it and the last one."""
+def _before_last(disk: Disk, segments: list[Segment], headers: list[Header | None]) -> tuple[Origins, bytes]:
+    """Origins and chain: the newest whole header's, and what the segments between it and the last one add."""
     newest = next((i for i in reversed(range(len(headers))) if headers[i] is not None), 0)
     header = headers[newest] if headers else None
     origins = Origins(header.origins if header is not None else None)
+    chain = header.chain if header is not None else START
     for segment in segments[newest:-1]:
         for stored in Walk(Window(disk, segment.path, segment.size), HEADER_BYTES, segment.first - 1, segment.last):
             origins.note(origin_in(stored))
-    return origins
+            chain = linked(chain, stored.sequence, stored.klass, stored.body)
+    return origins, chain
 
 
 def origin_in(stored: Stored) -> Origin | None:
@@ -80,7 +87,9 @@ def origin_in(stored: Stored) -> Origin | None:
     return stored.origin or origin_of(stored.klass, stored.body)
 
 
-def _reopen(disk: Disk, last: Segment, origins: Origins, *, whole_header: bool) -> tuple[Tail | None, int]:
+def _reopen(
+    disk: Disk, last: Segment, origins: Origins, chain: bytes, *, whole_header: bool
+) -> tuple[Tail | None, int, bytes]:
     """Find the end of the last segment, cut what is behind it, and make durable what a killed process had written.
 
     Without that sync a record could be delivered out of the page cache, vanish in a power cut, and its sequence be
@@ -89,6 +98,7 @@ def _reopen(disk: Disk, last: Segment, origins: Origins, *, whole_header: bool) 
     walk = Walk(Window(disk, last.path, last.size), HEADER_BYTES, last.first - 1, _SEQUENCE_MAX)
     for stored in walk:
         origins.note(origin_in(stored))
+        chain = linked(chain, stored.sequence, stored.klass, stored.body)
     cut_bytes = max(last.size - walk.whole, 0)
     last.last, last.size = walk.sequence, max(walk.whole, HEADER_BYTES)
     file = disk.open(last.path)
@@ -101,7 +111,7 @@ def _reopen(disk: Disk, last: Segment, origins: Origins, *, whole_header: bool) 
         file = appear(disk, last.path, _chunks(disk, last))  # after a failed sync only a new file can be trusted
     tail = Tail(last.path, last.size, file)
     tail.trusted = whole_header
-    return tail, cut_bytes
+    return tail, cut_bytes, chain
 
 
 def _chunks(disk: Disk, segment: Segment) -> Iterator[bytes]:

@@ -59,6 +59,9 @@ function makeLine() {
   const row = el("tr");
   row.name = el("th");
   row.name.scope = "row";
+  row.called = el("span");
+  row.more = el("div", "muted");
+  row.name.append(row.called, row.more);
   row.mark = el("span", "mark");
   row.load = el("td", "number");
   row.timeouts = el("td", "number");
@@ -68,13 +71,30 @@ function makeLine() {
 }
 
 function changeLine(node, line, silent) {
-  write(node.name, line.name);
+  write(node.called, line.name);
+  write(node.more, more(line));
   if (silent || typeof line.up !== "boolean") mark(node.mark, "faint", "unknown", t("line.unknown"));
   else if (line.up) mark(node.mark, "good", "check", t("line.up"));
   else mark(node.mark, "bad", "lost", t("line.down"));
-  node.title = line.up === false ? (line.last_error ?? "") : "";
+  node.title = line.up === false ? (line.last_error ?? "") : classes(line);
   write(node.load, typeof line.utilisation === "number" ? `${number(line.utilisation * 100)} %` : "–");
   write(node.timeouts, count(line.timeouts));
   const bad = Object.values(line.nonsense ?? {}).reduce((sum, each) => sum + each, 0);
   write(node.nonsense, count(bad));
+}
+
+// Half of all answers came within the first time, 99 % within the second; and whom to look at when frames are bad.
+function more(line) {
+  const words = [];
+  if (typeof line.answer_ms_p50 === "number") words.push(t("line.answer", { half: number(line.answer_ms_p50), most: number(line.answer_ms_p99) }));
+  if (line.suspects?.length) words.push(t("line.suspect", { names: line.suspects.join(", ") }));
+  return words.join(" · ");
+}
+
+// What was heard and was no answer, by class: for whoever looks for a bad plug.
+function classes(line) {
+  const shown = Object.entries(line.strays ?? {}).filter(([, each]) => each > 0);
+  const words = shown.map(([name, each]) => `${t(`stray.${name}`)} ${count(each)}`);
+  if (line.dropped) words.push(`${t("line.dropped")} ${count(line.dropped)}`);
+  return words.join(" · ");
 }

@@ -1,0 +1,166 @@
+"""Exploration: equal seeds give equal bytes, the promises hold, and a bug that is planted is found and made small."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from minegate_agent.field.exchange import Answer, Exchange
+from minegate_agent.link.journal import Journal
+from minegate_agent.link.watermark import Watermark
+from minegate_interlock import judge
+from minegate_node.lease import Lease
+from minegate_sim.expect import judged, known
+from minegate_sim.explore import Explored, explore, scenario_of, shrink
+from minegate_sim.run import run
+from minegate_sim.scenario import ScenarioError, load, text_of
+
+SCENARIOS = sorted((Path(__file__).parents[1] / "sim" / "minegate_sim" / "scenarios").glob("*.toml"))
+SEEDS_TO_FIND_MAX = 200
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_every_shipped_scenario_is_kept(path: Path) -> None:
+    scenario = load(path)
+    assert all(known(expect.words) for expect in scenario.expect)
+    outcome = run(scenario)
+    assert outcome.breaches == ()
+    assert [each for each in outcome.judged if not each.kept] == []
+
+
+def test_the_same_seed_gives_the_same_bytes_in_another_process_and_another_seed_does_not() -> None:
+    program = "from minegate_sim.explore import *; print(explore(scenario_of(3)).digest)"
+    for hash_seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True)
+        assert done.stdout.decode().strip() == explore(scenario_of(3)).digest
+    assert explore(scenario_of(4)).digest != explore(scenario_of(3)).digest
+
+
+# 678: field ends by itself, and the power goes before its tally is on the medium
+@pytest.mark.parametrize("seed", [*range(1, 7), 678])
+def test_the_promises_hold_whatever_goes_wrong(seed: int) -> None:
+    assert explore(scenario_of(seed)).breaches == ()
+
+
+def test_a_scenario_written_down_is_the_same_scenario(tmp_path: Path) -> None:
+    scenario = scenario_of(11)
+    (tmp_path / "again.toml").write_text(text_of(scenario, "a reason\nin two lines"), "utf-8")
+    assert load(tmp_path / "again.toml") == scenario
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('place = "moon"\nlasts_s = 1.0', "place = 'moon' is not one of"),
+        ('place = "heading"\nlasts_s = 0.0', "lasts_s"),
+        ('place = "heading"\nlasts_s = 9.0\n[[at]]\nt = 1.0\nwhat = "flood"', "what = 'flood' is not one of"),
+        ('place = "heading"\nlasts_s = 9.0\n[[at]]\nt = 10.0\nwhat = "reset"', "after lasts_s = 9"),
+        ('place = "heading"\nlasts_s = 9.0\nspeeed = 2.0', "speeed"),
+    ],
+)
+def test_a_scenario_that_makes_no_sense_is_refused_in_one_line(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(ScenarioError, match=r"bad\.toml") as refused:
+        load(path)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_expectation_that_is_not_met_is_told_with_what_was_seen() -> None:
+    scenario = load(next(path for path in SCENARIOS if path.stem == "fan-stops"))
+    seen = run(scenario).seen
+    expect = scenario.expect[0].__class__
+    assert not judged(expect(words="contact relay-1 opens within 0.01 s", after_s=30.0), seen).kept
+    assert not judged(expect(words="contact relay-1 stays closed", after_s=20.0), seen).kept
+    assert not judged(expect(words="point 1201-T1-ch4 reaches 90"), seen).kept
+    assert not judged(expect(words="ledger tells hold_full"), seen).kept
+    with pytest.raises(ValueError, match="is not understood"):
+        judged(expect(words="everything is fine"), seen)
+
+
+def _nonsense_is_believed(patch: pytest.MonkeyPatch) -> None:
+    """interlock: silence does not lock."""
+    real = judge._cause
+
+    def cause(limit, given, now_ms):  # type: ignore[no-untyped-def]
+        found = real(limit, given, now_ms)
+        return judge.Cause.NONE if found is judge.Cause.SILENCE else found
+
+    patch.setattr(judge, "_cause", cause)
+
+
+def _lease_never_ends(patch: pytest.MonkeyPatch) -> None:
+    """node: the lease is not counted down."""
+    patch.setattr(Lease, "pass_ms", lambda self, ms: None)
+
+
+def _not_synced(patch: pytest.MonkeyPatch) -> None:
+    """journal: what is written is confirmed before the disk has it."""
+    real = Journal.commit
+
+    def commit(self: Journal) -> int:
+        try:
+            return real(self)
+        except OSError:
+            with self._ram:
+                self._pending.durable(len(self._pending))
+            return self._next_sequence - 1
+
+    patch.setattr(Journal, "commit", commit)
+
+
+def _more_is_confirmed(patch: pytest.MonkeyPatch) -> None:
+    """uplink: what follows an acknowledged message counts as delivered."""
+    real = Watermark.confirm
+
+    def confirm(self, told):  # type: ignore[no-untyped-def]
+        real(self, [(first, last + 40) for first, last in told])
+
+    patch.setattr(Watermark, "confirm", confirm)
+
+
+def _old_answer(patch: pytest.MonkeyPatch) -> None:
+    """arbiter: a device that does not answer is heard with its last answer."""
+    real = Exchange.ask
+    last: dict[object, Answer] = {}
+
+    async def ask(self, line, place, driver, request, wait_ms):  # type: ignore[no-untyped-def]
+        answer = await real(self, line, place, driver, request, wait_ms)
+        if answer.heard is not None:
+            last[driver] = answer
+        return last.get(driver, answer)
+
+    patch.setattr(Exchange, "ask", ask)
+
+
+PLANTED: list[Callable[[pytest.MonkeyPatch], None]] = [
+    _nonsense_is_believed, _lease_never_ends, _not_synced, _more_is_confirmed, _old_answer,
+]  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: (plant.__doc__ or "").partition(":")[0])
+def test_a_planted_bug_is_found_and_made_small(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    found = _first_breach()
+    small = shrink(found.scenario)
+    assert explore(small).breaches
+    assert len(small.at) <= len(found.scenario.at)
+    print(found.scenario.seed, small.at, explore(small).breaches[0])
+
+
+def _first_breach() -> Explored:
+    for seed in range(1, SEEDS_TO_FIND_MAX + 1):
+        found = explore(scenario_of(seed))
+        if found.breaches:
+            return found
+    raise AssertionError(f"not found within {SEEDS_TO_FIND_MAX} seeds")

@@ -1,0 +1,33 @@
+"""`minegate bench`: the promises about speed, measured here and now, beside what others do in the same run."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+_ABOUT = """\
+Measures on this machine what is promised about speed, each figure beside a plain script on the same simulated bus in
+the same run, because only such ratios mean something elsewhere. Needs the packages of the extra `dev` (the script's
+libraries) and takes some minutes; a busy machine disturbs it. The exit code is 1 if a promise was not kept.
+"""
+_WHAT = {"line": "an RS-485 line: its use, dead slaves, CPU", "can": "a CAN bus: frames lost, CPU"}
+
+
+def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    command = commands.add_parser(
+        "bench",
+        help="what is promised about speed, measured",
+        description=_ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("what", choices=sorted(_WHAT), help="; ".join(f"{key}: {text}" for key, text in _WHAT.items()))
+    command.add_argument("--seconds", type=float, help="of traffic for each figure, instead of what each needs")
+    command.set_defaults(do=_do)
+
+
+def _do(asked: argparse.Namespace) -> int:
+    # imported now: a gateway without the extra `dev` has a command line too
+    module = import_module(f"minegate_tools.bench.{asked.what}")
+    code: int = module.run(asked)
+    return code

@@ -1,0 +1,123 @@
+"""`minegate sim`: the real agent in a simulated mine, in virtual time. A failure is a seed and a file."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+import minegate_sim
+from minegate_sim.explore import Explored, explore, scenario_of, shrink
+from minegate_sim.mishaps import KINDS
+from minegate_sim.places import PLACES
+from minegate_sim.run import run
+from minegate_sim.scenario import ScenarioError, load, text_of
+from minegate_tools.progress import progress
+from minegate_tools.table import table
+
+SHIPPED = Path(minegate_sim.__file__).parent / "scenarios"
+SEEDS_MAX = 1_000_000
+_AT_ONCE = 8  # seeds handed to a worker together
+
+
+def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its four words."""
+    command = commands.add_parser("sim", help="run the agent in a simulated mine, in virtual time")
+    words = command.add_subparsers(metavar="WORD", required=True)
+    one = words.add_parser("run", help="run one scenario and judge it")
+    one.add_argument("file", metavar="FILE", help="a scenario, or the name of a shipped one")
+    one.add_argument("--seed", type=int, help="instead of the scenario's own")
+    one.add_argument("--log", type=Path, metavar="FILE", help="write everything that happened, bytes on buses too")
+    one.set_defaults(do=_run)
+    words.add_parser("list", help="the shipped scenarios, places and mishaps").set_defaults(do=_list)
+    new = words.add_parser("new", help="write a scenario to start from")
+    new.add_argument("file", metavar="FILE", type=Path)
+    new.set_defaults(do=_new)
+    many = words.add_parser("explore", help="random mishaps against the promises")
+    many.add_argument("--seeds", type=int, default=200, metavar="N", help="how many (200)")
+    many.add_argument("--first", type=int, default=1, metavar="SEED", help="the first seed (1)")
+    many.add_argument("--workers", type=int, default=2, metavar="N", help="processes (2)")
+    many.add_argument("--out", type=Path, default=Path("failures"), metavar="DIR", help="where failing plans go")
+    many.set_defaults(do=_explore)
+
+
+def _run(asked: argparse.Namespace) -> int:
+    _quiet()
+    path = Path(asked.file)
+    if not path.exists() and (SHIPPED / f"{asked.file}.toml").exists():
+        path = SHIPPED / f"{asked.file}.toml"
+    try:
+        scenario = load(path)
+    except ScenarioError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if asked.seed is not None:
+        scenario = msgspec.structs.replace(scenario, seed=asked.seed)
+    with progress(f"{scenario.title or path.stem}, {scenario.lasts_s:g} s of virtual time") as share:
+        outcome = run(scenario, progress=share)
+    rows = [("kept" if each.kept else "BROKEN", each.words, each.why) for each in outcome.judged]
+    rows += [("BROKEN", f"promise at {ms / 1000:.3f} s", text) for ms, text in outcome.breaches]
+    print(table(("", "expected", "seen"), rows))
+    print(f"seed {scenario.seed}, {len(outcome.record.lines)} lines, sha256 {outcome.record.digest()[:16]}")
+    if asked.log is not None:
+        asked.log.write_text("".join(line.text() for line in outcome.record.lines), encoding="utf-8")
+    return 0 if outcome.kept else 1
+
+
+def _list(asked: argparse.Namespace) -> int:
+    rows = [(path.stem, load(path).title) for path in sorted(SHIPPED.glob("*.toml"))]
+    print(table(("scenario", "title"), rows), end="\n\n")
+    print(table(("place",), [(name,) for name in PLACES]), end="\n\n")
+    print(table(("what", "targets", "means"), [(n, " ".join(k.targets), k.help) for n, k in KINDS.items()]))
+    return 0
+
+
+def _new(asked: argparse.Namespace) -> int:
+    if asked.file.exists():
+        print(f"{asked.file}: exists already", file=sys.stderr)
+        return 1
+    asked.file.write_text((SHIPPED / "fan-stops.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    print(f"{asked.file}: written; run it with `minegate sim run {asked.file}`")
+    return 0
+
+
+def _explore(asked: argparse.Namespace) -> int:
+    if not 1 <= asked.seeds <= SEEDS_MAX:
+        print(f"--seeds {asked.seeds}: not within 1..{SEEDS_MAX}", file=sys.stderr)
+        return 2
+    _quiet()
+    failures = 0
+    for found in _explored(asked.first, asked.seeds, asked.workers):
+        failures += 1
+        small = shrink(found.scenario)
+        breaches = explore(small).breaches or found.breaches
+        asked.out.mkdir(parents=True, exist_ok=True)
+        path = asked.out / f"seed-{small.seed}.toml"
+        why = "\n".join(f"{ms / 1000:.3f} s: {text}" for ms, text in breaches[:5])
+        path.write_text(text_of(small, why), encoding="utf-8")
+        print(f"{path}: {breaches[0][1]}")
+    print(f"{asked.seeds} seeds, {failures} broke a promise")
+    return 1 if failures else 0
+
+
+def _explored(first: int, seeds: int, workers: int) -> Iterator[Explored]:
+    """Those that broke a promise, in the order of their seeds."""
+    with progress(f"{seeds} seeds from {first}") as share, ProcessPoolExecutor(workers, initializer=_quiet) as pool:
+        for done, found in enumerate(pool.map(_one, range(first, first + seeds), chunksize=_AT_ONCE), 1):
+            share(done / seeds)
+            if found.breaches:
+                yield found
+
+
+def _one(seed: int) -> Explored:
+    return explore(scenario_of(seed))
+
+
+def _quiet() -> None:
+    """What the processes of a simulated gateway log is not ours to say."""
+    logging.getLogger().addHandler(logging.NullHandler())
