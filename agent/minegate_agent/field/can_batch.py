@@ -1,8 +1,8 @@
 """Reading in batches: wait until something is there, then leave the descriptor alone for some milliseconds.
 
-Waking costs more than bytes (`minegate bench can`: a wake-up costs as much as ten frames). After silence
-the first frame is read at once; under load the loop wakes 50 or 100 times a second, whatever the bus carries, and a tty's
-4 kB still hold twice what the fastest bus brings in between.
+Waking costs more than bytes (`minegate bench can`: a wake-up costs as much as ten frames). After silence the first
+frame is read at once; under load the loop wakes 50 or 100 times a second, whatever the bus carries, and a tty's 4 kB
+still hold twice what the fastest bus brings in between.
 """
 
 from __future__ import annotations
