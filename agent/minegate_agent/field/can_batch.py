@@ -1,8 +1,8 @@
 """Reading in batches: wait until something is there, then leave the descriptor alone for some milliseconds.
 
-Waking costs more than bytes (`minegate bench can`: a wake-up costs as much as ten frames). After silence
-the first frame is read at once; under load the loop wakes 100 times a second, whatever the bus carries, and a tty's
-4 kB still hold twice what the fastest bus brings in between.
+Waking costs more than bytes (`minegate bench can`: a wake-up costs as much as ten frames). After silence the first
+frame is read at once; under load the loop wakes 50 or 100 times a second, whatever the bus carries, and a tty's 4 kB
+still hold twice what the fastest bus brings in between.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ IDLE_S = 0.25  # how long silence may last before the port is looked after all t
 
 
 class Batches:
-    """Batches of frames that `take` finds on `descriptor` without waiting; `take` raises PortLost."""
+    """Batches of frames that `take` finds on `descriptor` without waiting, `pause_s` apart; `take` raises PortLost."""
 
-    def __init__(self, descriptor: int, take: Callable[[], list[CanFrame]]) -> None:
+    def __init__(self, descriptor: int, take: Callable[[], list[CanFrame]], pause_s: float = BATCH_S) -> None:
         self._descriptor = descriptor
         self._take = take
+        self._pause_s = pause_s
         self._loop = asyncio.get_running_loop()
         self._again_s = 0.0
 
@@ -32,7 +33,7 @@ class Batches:
             if pause_s > 0:
                 await asyncio.sleep(pause_s)
             frames = self._take()
-            self._again_s = self._loop.time() + BATCH_S
+            self._again_s = self._loop.time() + self._pause_s
             if frames:
                 return frames
             await self._something()

@@ -32,6 +32,7 @@ from minegate_agent.field.can_wire import (
 from minegate_drivers.ports import BusHealth, CanFrame, PortLost
 
 BATCH_FRAMES_MAX = 4000  # one turn must leave the loop to others; what is more is read in the next
+BATCH_S = 0.020  # the kernel stamps each frame and holds a second of them, so they can wait longer than on a tty
 UNSENT_MAX = 64
 RECEIVE_BYTES = 1 << 20  # room for a second of a full bus, if the loop was held up
 _FULL = frozenset((errno.EAGAIN, errno.ENOBUFS))
@@ -63,7 +64,7 @@ class SocketCanPort:
         self._closed = False
         self._descriptor = frames.fileno()
         self._reader = FrameReader()
-        self._batches = Batches(self._descriptor, self._take)
+        self._batches = Batches(self._descriptor, self._take, BATCH_S)
 
     @property
     def bus(self) -> BusHealth:

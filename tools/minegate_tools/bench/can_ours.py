@@ -28,6 +28,7 @@ from minegate_drivers.sdk import Heard, Nonsense
 
 QUIET_S = 1.0
 WAIT_S = 30.0
+CONFIRMED_EVERY = 500  # link confirms some times a second; what it has not stays held
 
 
 class Counting:
@@ -40,7 +41,9 @@ class Counting:
 
     def heard(self, device: SiteDevice, heard: Heard) -> None:
         """See Sink."""
-        self._produce.scan(device.number, heard, self._clock.monotonic_ms())
+        scan = self._produce.scan(device.number, heard, self._clock.monotonic_ms())
+        if scan.number % CONFIRMED_EVERY == 0:
+            self._produce.hold.confirm(scan.number - CONFIRMED_EVERY)
         number = int.from_bytes(heard.record[:4], "little")
         self.gaps += number != self._next
         self._next = number + 1
