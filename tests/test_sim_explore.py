@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from minegate_agent.link.confirmations import Confirmations
 
 from minegate_agent.field.arbiter import Arbiter
+from minegate_agent.link.delivery import Delivery
 from minegate_agent.link.journal import Journal
 from minegate_agent.link.store.writer import Writer
 from minegate_interlock import judge
@@ -119,13 +119,13 @@ def _not_synced(patch: pytest.MonkeyPatch) -> None:
 
 def _acknowledged_is_the_newest(patch: pytest.MonkeyPatch) -> None:
     """uplink: what is sent counts as delivered."""
-    real = Confirmations.sent
+    real = Delivery._hand_over
 
-    def sent(self: Confirmations, last: int) -> None:
-        real(self, last)
-        self.acknowledged(last)
+    def hand_over(self: Delivery, tasks, messages, ranges, done) -> None:  # type: ignore[no-untyped-def]
+        real(self, tasks, messages, ranges, done)
+        self._source.watermark.confirm(ranges)
 
-    patch.setattr(Confirmations, "sent", sent)
+    patch.setattr(Delivery, "_hand_over", hand_over)
 
 
 def _old_answer(patch: pytest.MonkeyPatch) -> None:
