@@ -43,6 +43,7 @@ class Field:
         known = {limit.point: limit.unit for limit in load(EXAMPLE.read_bytes(), "rules.toml").limits} | units
         for number, point in enumerate(self.values):
             self._socket.send(pack(PointName(number, point, known[point])))
+        self._said = 0
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._speak, name="field")
         self._thread.start()
@@ -58,9 +59,10 @@ class Field:
         self._socket.close()
 
     def say(self) -> None:
-        """Every point, once, now."""
+        """Every point, once, now, under the next number."""
+        self._said += 1
         for number, value in enumerate(self.values.values()):
-            self._socket.send(pack(Reading(number, 0, 5, 0, value)))
+            self._socket.send(pack(Reading(number, 0, 5, self._said, value)))
 
     def _speak(self) -> None:
         while not self._ending.wait(0.1):

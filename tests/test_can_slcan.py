@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import select
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -110,18 +111,24 @@ def port(channel: str, bitrate: int = 250_000) -> Port:
     return Port(name="body", kind="can", interface="slcan", channel=channel, bitrate=bitrate)
 
 
+def told(master: int, far: Slcan, until: Callable[[], bool]) -> None:
+    """Hand on what the port writes, until it has had its effect."""
+    while not until():
+        assert select.select([master], [], [], 5)[0]
+        far.arrive(os.read(master, 100), 0)
+
+
 async def test_an_adapter_is_opened_heard_and_told(adapter: tuple[int, str]) -> None:
     master, name = adapter
     far = Slcan(())
     bus = await open_can(port(name), IDS, Path("/"))
-    far.arrive(os.read(master, 100), 0)
-    assert far.opened
+    told(master, far, lambda: far.opened)
     assert far._answers.count(b"\a") == 0
     os.write(master, bytes(far._answers) + line_of(SHORT) + line_of(WIDE))
     far._answers.clear()
     assert await bus.read_batch() == [SHORT, WIDE]
     bus.send(CanFrame(0x601, b"\x40"))
-    far.arrive(os.read(master, 100), 0)
+    told(master, far, lambda: bool(far.received))
     assert far.received == [CanFrame(0x601, b"\x40")]
     waiting = asyncio.create_task(bus.read_batch())
     async with asyncio.timeout(5):
@@ -137,8 +144,7 @@ async def test_an_adapter_is_opened_heard_and_told(adapter: tuple[int, str]) -> 
     assert bus.bus == BusHealth(state="active")
     bus.close()
     bus.close()
-    far.arrive(os.read(master, 100), 0)
-    assert not far.opened
+    told(master, far, lambda: not far.opened)
 
 
 async def test_an_adapter_that_is_unplugged_is_a_lost_port(adapter: tuple[int, str]) -> None:

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from heading import EXAMPLE
 from link_work import journaled_numbers, running, shown_kinds, until, write_site
 from minegate_agent.clock import SystemClock
 from minegate_agent.config import Hold
 from minegate_agent.field.interlock_line import InterlockLine
 from minegate_agent.field.link_line import IN_FLIGHT_MAX, LinkLine
+from minegate_agent.field.points import Points
 from minegate_agent.field.produce import Produce
 from minegate_agent.field.tally import Tally
 from minegate_agent.link.hand_over import frame, receive
@@ -136,6 +138,7 @@ async def test_a_link_that_talks_nonsense_is_left_and_nothing_is_lost(tmp_path: 
 # -- interlock --------------------------------------------------------------------------------------------------------
 
 NAMES = (PointName(1, "1201-T1-ch4", "%CH4"), PointName(2, "1201-fan-run", ""))
+POINTS = Points(load_site(EXAMPLE.parent))
 
 
 def reading(number: int) -> Reading:
@@ -159,7 +162,7 @@ def accepted(listener: socket.socket) -> socket.socket:
 
 
 async def test_points_are_introduced_before_they_are_read_and_again_to_the_next_interlock(tmp_path: Path) -> None:
-    line = InterlockLine(tmp_path / sockets.POINTS, NAMES)
+    line = InterlockLine(tmp_path / sockets.POINTS, NAMES, POINTS)
     line.send([reading(1)])
     assert line.dropped == 1  # nobody is there, and nobody waits
     async with handing(line):
@@ -176,7 +179,7 @@ async def test_points_are_introduced_before_they_are_read_and_again_to_the_next_
 
 async def test_an_interlock_that_does_not_read_costs_readings_and_no_time(tmp_path: Path) -> None:
     listener = sockets.listen(tmp_path, sockets.POINTS)
-    line = InterlockLine(tmp_path / sockets.POINTS, NAMES)
+    line = InterlockLine(tmp_path / sockets.POINTS, NAMES, POINTS)
     async with handing(line):
         await until(lambda: line.up, "connected")
         connection = accepted(listener)

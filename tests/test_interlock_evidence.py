@@ -118,8 +118,8 @@ def test_a_contact_that_opens_by_itself_has_no_reaction_time(heading: Heading) -
 
 
 def test_a_value_below_cut_is_never_told_as_a_passed_limit(heading: Heading) -> None:
-    for value in (math.nan, 1.2):
-        heading.engine.read(Reading(0, 0, 0, 1, value), heading.now_ms)
+    for ahead, value in enumerate((math.nan, 1.2), 1):
+        heading.engine.read(Reading(0, 0, 0, heading.now_ms + ahead, value), heading.now_ms)
     told = heading.told()
     assert [verdict.what for verdict in told if verdict.what in (What.CUT, What.LOCK)] == [What.LOCK, What.LOCK]
     assert not heading.command(Verb.RESET)  # 1.2 is not below restore

@@ -17,11 +17,9 @@ TABLE: dict[str, dict[str, str]] = json.loads((STATIC / "texts.json").read_text(
 SOURCES = {path.name: path.read_text(encoding="utf-8") for path in sorted(STATIC.glob("*.js"))}
 HTML = (STATIC / "index.html").read_text(encoding="utf-8")
 
-FIELD_KINDS = {"device_lost", "device_back", "port_lost", "port_back", "driver_error"} | {
-    "loss",
-    "quality",
-    "loop_held_up",
-}
+FIELD_KINDS = {
+    "device_lost", "device_back", "port_lost", "port_back", "driver_error", "loss", "quality", "loop_held_up",
+}  # fmt: skip
 LINK_KINDS = {"config_change", "uplink_up", "uplink_down", "clock_step", "disk_error", "disk_ok"}
 
 

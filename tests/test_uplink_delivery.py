@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from field_side import FieldSide, handing_over
 from link_work import GATEWAY, MINE, Process, delivery, running, shown_kinds, until, write_site
@@ -134,6 +135,11 @@ async def test_a_line_that_swallows_everything_is_noticed_and_left(tmp_path: Pat
     assert any("no PUBACK" in str(told.event.get("reason")) for told in subscriber.events.values())
 
 
+def read_by_the_standalone_reader(lines: bytes) -> list[Any]:
+    ended = subprocess.run([sys.executable, "-I", str(READER)], input=lines, capture_output=True, check=True)
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
 async def test_a_stranger_with_mosquitto_sub_reads_the_streams(tmp_path: Path, mosquitto: Mosquitto) -> None:
     site = write_site(tmp_path / "site", mosquitto.port)
     field = FieldSide(site)
@@ -147,14 +153,13 @@ async def test_a_stranger_with_mosquitto_sub_reads_the_streams(tmp_path: Path, m
         assert stranger.stdout is not None
         lines = [await stranger.stdout.readline()]  # the retained birth: it is subscribed
         field.scan(53)
-        while b"00003500" not in lines[-1]:  # the record 00350000, its high bytes before its low ones
+        rows: list[Any] = []
+        while not any(row.get("scan", {}).get("values", {}).get("ch4") == 0.53 for row in rows):
             lines.append(await stranger.stdout.readline())
+            assert lines[-1], "mosquitto_sub has waited long enough"
+            rows = await asyncio.to_thread(read_by_the_standalone_reader, b"".join(lines))
         stranger.terminate()
         await stranger.communicate()
-    ended = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-I", str(READER)], input=b"".join(lines), capture_output=True, check=True
-    )
-    rows = [json.loads(line) for line in ended.stdout.splitlines()]
     assert rows[0]["birth"]["points"][0]["place_zh"] == "掘进工作面"
     assert rows[-1]["gateway"] == f"minegate/1/{MINE}/{GATEWAY}"
     assert rows[-1]["scan"]["values"]["ch4"] == 0.53

@@ -52,17 +52,19 @@ class Board:
         name: str = "nucleo_g474re",
         identity: Path | None = None,
         ppm: int = 5000,
-        **more: object,
+        program: str = PROGRAM,
+        more: tuple[Path, ...] = (),
+        **options: object,
     ) -> None:
         self.pins = PINS[name]
         self._bench = bench
         self.told = Told()
-        folders = [BOARDS / "relay", BOARDS / name, identity or BOARDS]
+        folders = [BOARDS / "relay", BOARDS / name, identity or BOARDS, *more]
         world = {
             "analog": {self.pins.head: self.pins.code(ppm)},
             "follows": {self.pins.contact: {"pin": self.pins.coil, "ms": CONTACTOR_MS, "inverted": 1}},
         }
-        self._name = bench.board(self.told.hear, booting(PROGRAM, folders, world=world, **more))
+        self._name = bench.board(self.told.hear, booting(program, folders, world=world, **options))
         self._seen = 0
 
     def say(self, **message: object) -> None:
@@ -94,7 +96,9 @@ class Board:
         """Virtual time: let `ms` go by, with what comes `later`, each at its time; what was told meanwhile."""
         first = self._seen
         self.say(run_ms=ms, later=list(later))
-        self._seen = self.told.await_(lambda message: "ran" in message or "died" in message, first, 120.0)
+        self._seen = self.told.await_(
+            lambda message: "ran" in message or "died" in message or "ended" in message, first, 120.0
+        )
         return self.told.messages[first : self._seen]
 
     def energised(self) -> bool:

@@ -19,6 +19,10 @@ def _now_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
+def _utc_s() -> float:
+    return time.time()
+
+
 def main() -> int:
     """Run until told to stop."""
     parser = argparse.ArgumentParser(prog="python -m minegate_interlock", description="The interlock of one site.")
@@ -26,9 +30,9 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="where the sockets are")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
-    world = World(_now_ms, int.from_bytes(os.urandom(4), "little") or 1, SerialLine)
+    world = World(_now_ms, int.from_bytes(os.urandom(4), "little") or 1, SerialLine, _utc_s)
     try:
-        rules = load(given.rules.read_bytes(), str(given.rules))
+        rules = load(given.rules.read_bytes(), str(given.rules), _utc_s())
         given.run.mkdir(parents=True, exist_ok=True)
         process = Process(rules, given.rules.absolute(), given.run, world)
     except (RulesError, OSError) as error:

@@ -6,37 +6,64 @@ A cut is judged at every reading, not at the next tick; the frames that open the
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
+from minegate_interlock.feed import FeedWatch, why_lost
+from minegate_interlock.introduced import Introduced
 from minegate_interlock.judge import HARMLESS_FLAGS, judge
 from minegate_interlock.lines import AreaState, Cause, Command, Feed, PointName, Reading, Verb, What
 from minegate_interlock.node_output import SILENT, NodeOutput
+from minegate_interlock.orders import answer, order
+from minegate_interlock.proof_test import Key
+from minegate_interlock.proof_tests import ProofTests, wants_test
+from minegate_interlock.reaction import Reactions
 from minegate_interlock.ring import Ring
-from minegate_interlock.rules import Rules
-from minegate_interlock.state import Cut, Event, Heard, InputsLost, Named, OutputsUp, Reset, Tick, begin
+from minegate_interlock.state import (
+    Bypass,
+    Calibrate,
+    Cut,
+    Event,
+    FeedLive,
+    FreeFan,
+    Heard,
+    InputsLost,
+    Named,
+    OutputsUp,
+    Reset,
+    Tick,
+    begin,
+)  # fmt: skip
+from minegate_interlock.terms import Rules, in_force
 from minegate_interlock.verdicts import Edge, edges
 from minegate_wire import messages
 
-POINTS_MAX = 65_536  # what a 16-bit point number can name
+_ACTS = (Reset, Cut, Calibrate, Bypass, FreeFan)  # a person's act is told even if nothing changes
 
 
 class Engine:
     """One interlock. `ring` is what it has to tell, `take_sends()` what is due on each output's line."""
 
-    def __init__(self, rules: Rules, boot: int, now_ms: int) -> None:
+    def __init__(self, rules: Rules, boot: int, now_ms: int, tested: dict[Key, float] | None = None) -> None:
         self.rules = rules
         self.ring = Ring(boot, rules.hash[:8])
-        self.outputs = {o.name: NodeOutput(o, rules.timing, rules.hash) for o in rules.outputs}
+        self.outputs = {o.name: NodeOutput(o, rules.timing, rules.hash) for o in rules.every_output()}
+        self.reactions = {o.name: Reactions(o.name) for o in rules.outputs}
+        self.introduced = Introduced(rules.wanted())
+        self.testing = ProofTests(rules, tested or {}, self.outputs)
         self.refused_records = 0
         self._state = begin(rules, now_ms)
-        self._names: dict[int, str] = {}
         self._sends: list[tuple[str, bytes]] = []
         self._feeds: dict[str, tuple[float, int]] = {}
+        self._feed_points = frozenset(area.feed_point for area in rules.areas if area.feed_point)
+        self._watches = {a.name: FeedWatch(a.name, a.feed_point, rules.timing.feed_check_ms) for a in rules.areas}
+        self._owner = self._owners()
+        self._closed = dict.fromkeys(self.outputs, False)  # per output, what it is told: closed or not
         self._deciding_ms: dict[str, int] = {}  # per output, from a cut until its contact is read back open
         self._contacts: dict[str, int] = {}
-        self._mismatch_ms: dict[str, int] = {}
-        self._mismatched: set[str] = set()
+        self._took_ms: dict[str, int] = {}
+        self._fans_up: dict[str, bool] = {}
         self._rebooted: dict[str, int] = {}
-        self.ring.add(Edge(What.STARTED, Cause.START, ""), now_ms)
+        self.ring.add(Edge(What.STARTED, Cause.START, "", reason=rules.edition), now_ms)
 
     def take_sends(self) -> list[tuple[str, bytes]]:
         """(output name, frame) that are due now."""
@@ -45,25 +72,25 @@ class Engine:
 
     def inputs(self, back: bool, now_ms: int) -> None:
         """The field process came or went. Its points are introduced anew; a dead process locks at once."""
-        self._names.clear()
+        self.introduced.forget()
         self.ring.add(Edge(What.INPUTS_BACK if back else What.INPUTS_LOST, Cause.NONE, ""), now_ms)
         if not back:
             self._judge(InputsLost(), now_ms, now_ms)
 
-    def introduce(self, name: PointName, now_ms: int) -> None:
-        """A number means this point, in this unit."""
-        if len(self._names) < POINTS_MAX:
-            self._names[name.number] = name.name
+    def introduce(self, name: PointName, now_ms: int) -> bool:
+        """A number means this point, in this unit. Whether its readings are wanted."""
+        wanted = self.introduced.introduce(name)
+        if wanted:
             self._judge(Named(name.name, name.unit), now_ms)
+        return wanted
 
     def read(self, reading: Reading, now_ms: int) -> None:
         """One decoded value."""
-        point = self._names.get(reading.number)
+        point = self.introduced.point_of(reading)
         if point is None:
-            self.refused_records += 1
             return
         seen_ms = now_ms - reading.age_ms
-        if any(area.feed_point == point for area in self.rules.areas):
+        if point in self._feed_points:
             good = math.isfinite(reading.value) and not reading.quality & ~HARMLESS_FLAGS
             self._feeds[point] = (reading.value if good else math.nan, seen_ms)
         self._judge(Heard(point, reading.value, reading.quality, seen_ms), now_ms, seen_ms)
@@ -77,40 +104,38 @@ class Engine:
         if node.rebooted != self._rebooted.get(output, 0):
             self._rebooted[output] = node.rebooted
             # a node that restarted has opened its contact by itself: that is a loss, and it takes a person to return
-            self._outputs_up(self._area_of(output), False, now_ms)
-        self._check_outputs(self._area_of(output), now_ms)
+            self._lost(output, why_lost(node.contact, self._closed[output], True), now_ms)
+        self._check(output, now_ms)
 
     def line_lost(self, output: str, now_ms: int) -> None:
         """The output's port is gone."""
         self.outputs[output].contact = SILENT
-        self._outputs_up(self._area_of(output), False, now_ms)
+        self._lost(output, why_lost(SILENT, self._closed[output], False), now_ms)
 
     def tick(self, now_ms: int) -> None:
-        """Called every `tick_ms`: silence, leases, read-back and feed."""
-        for area in self.rules.areas:
-            self._check_outputs(area.name, now_ms)
+        """Called every `tick_ms`: silence, leases, read-back, feed and tests."""
+        for output in self.outputs:
+            self._check(output, now_ms)
         self._judge(Tick(), now_ms)
         for area, power in zip(self.rules.areas, self._state.areas, strict=True):
             self._check_feed(area.name, area.feed_point, power.permitted, now_ms)
+        self._look_at_tests(now_ms)
         self._send(now_ms, urgent=frozenset())
 
     def command(self, command: Command, now_ms: int) -> tuple[bool, str]:
         """What a person asks for; whether it was done, and why in words."""
-        if command.area not in [area.name for area in self.rules.areas]:
-            return False, f"area {command.area!r} is not one of {[area.name for area in self.rules.areas]}"
-        if not command.by.strip():
-            return False, "a name is needed: who asks"
-        if command.verb == Verb.CUT:
-            self._judge(Cut(command.area, command.by, command.reason), now_ms, now_ms)
-            return True, f"{command.area}: power is not permitted until a reset"
-        if command.verb != Verb.RESET:
-            return False, f"verb {command.verb} is not known"
-        self._judge(Reset(command.area, command.by), now_ms)
-        index = [area.name for area in self.rules.areas].index(command.area)
-        power = self._state.areas[index]
-        if power.permitted:
-            return True, f"{command.area}: power is permitted"
-        return False, f"{command.area}: still locked: {self._why(power.cause, power.limit, power.value, now_ms)}"
+        if wants_test(command):
+            return self._test(command, now_ms)
+        event, refused = order(self.rules, self._state, command, now_ms)
+        if event is None:
+            return False, refused
+        self._judge(event, now_ms, now_ms if isinstance(event, Cut) else None)
+        return (False, refused) if refused else answer(self.rules, self._state, event, now_ms)
+
+    def day(self, utc_s: float, now_ms: int) -> None:
+        """The time of day, told now and then: which tests have become overdue."""
+        for edge in self.testing.due(utc_s):
+            self.ring.add(edge, now_ms)
 
     def rules_edited(self, now_ms: int) -> None:
         """The file on disk is no longer the one in force."""
@@ -120,64 +145,103 @@ class Engine:
         """The state of each area as it stands."""
         return [self._area(index, now_ms) for index in range(len(self.rules.areas))]
 
+    # -- judging ------------------------------------------------------------------------------------------------------
+
     def _judge(self, event: Event, now_ms: int, deciding_ms: int | None = None) -> None:
         old = self._state
         self._state = judge(self.rules, old, event, now_ms)
-        if self._state == old and not isinstance(event, Reset | Cut):  # a person's act is told even if nothing changes
+        if self._state == old and not isinstance(event, _ACTS):
             return
         for edge in edges(self.rules, old, self._state, event):
             self.ring.add(edge, now_ms)
+        if self._state.areas != old.areas or self._state.fans != old.fans:
+            self._follow(now_ms, now_ms if deciding_ms is None else deciding_ms)
+
+    def _follow(self, now_ms: int, deciding_ms: int) -> None:
+        """Tell the outputs what has changed for them, at once."""
         changed = set()
-        for area, was, now in zip(self.rules.areas, old.areas, self._state.areas, strict=True):
-            if was.permitted != now.permitted:
-                changed.add(area.name)
-                self._decide(area.outputs, now.permitted, now_ms if deciding_ms is None else deciding_ms)
+        for output, closed in self._told():
+            if closed is not self._closed[output]:
+                self._closed[output] = closed
+                changed.add(output)
+                if closed:
+                    self._deciding_ms.pop(output, None)
+                else:
+                    self._deciding_ms[output] = deciding_ms
         if changed:
             self._send(now_ms, frozenset(changed))
 
-    def _decide(self, outputs: tuple[str, ...], permitted: bool, deciding_ms: int) -> None:
-        for output in outputs:
-            if permitted:
-                self._deciding_ms.pop(output, None)
-            else:
-                self._deciding_ms[output] = deciding_ms
+    def _told(self) -> Iterator[tuple[str, bool]]:
+        """(output, whether its contact is to be closed). Area power is closed while permitted, a fan's lock while it
+        locks: whatever is lost, the one opens and cuts, the other opens and sets free.
+        """
+        for area, power in zip(self.rules.areas, self._state.areas, strict=True):
+            for output in area.outputs:
+                yield output, power.permitted
+            for output in area.second:
+                yield output, power.second
+        for fan, held in zip(self.rules.fans, self._state.fans, strict=True):
+            for output in fan.outputs:
+                yield output, held.locked or fan.name in self.testing.fans
 
     def _send(self, now_ms: int, urgent: frozenset[str]) -> None:
-        for area, power in zip(self.rules.areas, self._state.areas, strict=True):
-            for name in area.outputs:
-                frame = self.outputs[name].send(power.permitted, area.name in urgent, now_ms)
-                if frame:
-                    self._sends.append((name, frame))
+        for output, node in self.outputs.items():
+            frame = node.send(self._closed[output], output in urgent, now_ms)
+            if frame:
+                self._sends.append((output, frame))
 
-    def _check_outputs(self, name: str, now_ms: int) -> None:
+    # -- outputs ------------------------------------------------------------------------------------------------------
+
+    def _owners(self) -> dict[str, tuple[str, str]]:
+        """output -> the area it belongs to, and the fan lock or ""."""
+        of_area = {name: (area.name, "") for area in self.rules.areas for name in area.outputs + area.second}
+        of_fan = {name: (fan.area, fan.name) for fan in self.rules.fans for name in fan.outputs}
+        return of_area | of_fan
+
+    def _check(self, output: str, now_ms: int) -> None:
         """At every answer and not only at the tick: a contact that opens and closes again in between must be seen."""
-        for area, power in zip(self.rules.areas, self._state.areas, strict=True):
-            if area.name == name:
-                checked = [self.outputs[output].check(power.permitted, now_ms) for output in area.outputs]
-                self._outputs_up(name, all(checked), now_ms)
+        area, fan = self._owner[output]
+        if self.outputs[output].check(self._closed[output], now_ms):
+            own = [name for name, owner in self._owner.items() if owner == (area, fan)]
+            if all(self.outputs[name].up for name in own):
+                self._outputs_up(output, True, "", now_ms)
+        else:
+            node = self.outputs[output]
+            self._lost(output, why_lost(node.contact, self._closed[output], False), now_ms)
 
-    def _outputs_up(self, area: str, up: bool, now_ms: int) -> None:
+    def _lost(self, output: str, why: str, now_ms: int) -> None:
+        self._outputs_up(output, False, why, now_ms)
+
+    def _outputs_up(self, output: str, up: bool, why: str, now_ms: int) -> None:
+        """A lost output of an area locks it. A lost output of a fan's lock is told, and takes nothing."""
+        area, fan = self._owner[output]
         index = [own.name for own in self.rules.areas].index(area)
-        if self._state.areas[index].outputs_up == up:
+        was = self._fans_up.get(fan, False) if fan else self._state.areas[index].outputs_up
+        if was == up:
             return
-        what = What.OUTPUT_BACK if up else What.OUTPUT_LOST
-        self.ring.add(Edge(what, Cause.NONE if up else Cause.FAULT, area), now_ms)
-        self._judge(OutputsUp(area, up), now_ms)
-
-    def _area_of(self, output: str) -> str:
-        return next(area.name for area in self.rules.areas if output in area.outputs)
+        what, cause = (What.OUTPUT_BACK, Cause.NONE) if up else (What.OUTPUT_LOST, Cause.FAULT)
+        self.ring.add(Edge(what, cause, area, output, reason=why), now_ms)
+        if fan:
+            self._fans_up[fan] = up
+        else:
+            self._judge(OutputsUp(area, up), now_ms)
 
     def _contact(self, output: str, contact: int, now_ms: int) -> None:
         if contact == self._contacts.get(output):
             return
         self._contacts[output] = contact
-        area = self._area_of(output)
+        area, _ = self._owner[output]
         if contact == messages.CONTACT_CLOSED:
             self.ring.add(Edge(What.OUTPUT_CLOSED, Cause.NONE, area, output), now_ms)
         elif contact == messages.CONTACT_OPEN:
             # NaN: nobody had decided; the contact opened by itself
             took_ms = now_ms - self._deciding_ms.pop(output, math.nan)
             self.ring.add(Edge(What.OUTPUT_OPEN, Cause.NONE, area, output, took_ms), now_ms)
+            if not math.isnan(took_ms) and output in self.reactions:
+                self._took_ms[output] = int(took_ms)
+                self.reactions[output].add(took_ms)
+
+    # -- load side ----------------------------------------------------------------------------------------------------
 
     def _feed(self, point: str, now_ms: int) -> Feed:
         value, seen_ms = self._feeds.get(point, (math.nan, now_ms))
@@ -186,44 +250,67 @@ class Engine:
         return Feed.LIVE if value >= 0.5 else Feed.DEAD
 
     def _check_feed(self, area: str, point: str, permitted: bool, now_ms: int) -> None:
-        """Command against measured load side, whatever the node says: a live load behind a node that fell silent is the
-        case that matters. Breaker travel and sensor lag are allowed `feed_check_ms`.
-        """
         feed = self._feed(point, now_ms) if point else Feed.UNKNOWN
-        wrong = feed is (Feed.DEAD if permitted else Feed.LIVE)
-        if not wrong:
-            self._mismatch_ms.pop(area, None)
-            if area in self._mismatched and feed is not Feed.UNKNOWN:
-                self._mismatched.discard(area)
-                self.ring.add(Edge(What.FEED_AGREES, Cause.NONE, area, point, float(feed)), now_ms)
-            return
-        since_ms = self._mismatch_ms.setdefault(area, now_ms)
-        if area not in self._mismatched and not now_ms - since_ms < self.rules.timing.feed_check_ms:
-            self._mismatched.add(area)
-            self.ring.add(Edge(What.FEED_MISMATCH, Cause.FAULT, area, point, float(feed)), now_ms)
+        edge = self._watches[area].look(feed, permitted, self._worst(area), now_ms)
+        if edge is not None:
+            self.ring.add(edge, now_ms)
+        if feed is Feed.LIVE and not permitted and self._watches[area].mismatch:
+            self._judge(FeedLive(area), now_ms, now_ms)
+
+    def _worst(self, area: str) -> int:
+        own = next(own for own in self.rules.areas if own.name == area)
+        return max(self.outputs[output].contact for output in own.outputs)
+
+    # -- tests --------------------------------------------------------------------------------------------------------
+
+    def _test(self, command: Command, now_ms: int) -> tuple[bool, str]:
+        if not command.by.strip():
+            return False, "a name is needed: who asks"
+        if command.verb == Verb.CALIBRATED:
+            edge, words = self.testing.calibrated(command)
+            if edge is not None:
+                self.ring.add(edge, now_ms)
+            return edge is not None, words
+        permitted = [
+            area.name for area, power in zip(self.rules.areas, self._state.areas, strict=True) if power.permitted
+        ]
+        locked = [fan.name for fan, held in zip(self.rules.fans, self._state.fans, strict=True) if held.locked]
+        powered = command.area in permitted
+        refused = self.testing.refuses(command, powered, command.area in locked)
+        if refused:
+            return False, refused
+        self.ring.add(self.testing.begin(command, now_ms), now_ms)
+        if powered:
+            self._judge(Cut(command.area, command.by, f"proof test: {command.reason}"), now_ms, now_ms)
+            return True, f"{command.area}: proof test runs; power is off until a reset"
+        self._follow(now_ms, now_ms)
+        return True, f"{command.area}: proof test runs; the lock's contact closes for a moment"
+
+    def _look_at_tests(self, now_ms: int) -> None:
+        for edge in self.testing.look(self._took_ms, lambda area: self._load_dead(area, now_ms), now_ms):
+            self.ring.add(edge, now_ms)
+            self._follow(now_ms, now_ms)
+        for edge in self.testing.at_start(self._closed, now_ms - self._state.started_ms, now_ms):
+            self.ring.add(edge, now_ms)
+
+    def _load_dead(self, area: str, now_ms: int) -> bool | None:
+        point = next(own.feed_point for own in self.rules.areas if own.name == area)
+        return self._feed(point, now_ms) is Feed.DEAD if point else None
+
+    # -- telling ------------------------------------------------------------------------------------------------------
 
     def _area(self, index: int, now_ms: int) -> AreaState:
         area, power = self.rules.areas[index], self._state.areas[index]
-        limit = self.rules.limits[power.limit] if power.limit >= 0 else None
+        elapsed_ms = now_ms - self._state.started_ms
+        limit = in_force(self.rules.limits[power.limit], elapsed_ms) if power.limit >= 0 else None
         own = [self.outputs[name] for name in area.outputs]
-        worst = max(node.contact for node in own)
-        alarms = sum(
-            given.alarm
-            for given, rule in zip(self._state.inputs, self.rules.limits, strict=True)
-            if rule.area == area.name
-        )
+        judged = zip(self._state.inputs, self.rules.limits, strict=True)
+        watched = zip(self._state.watches, self.rules.watches, strict=True)
+        alarms = sum(given.alarm for given, rule in judged if rule.area == area.name)
+        alarms += sum(given.alarm for given, rule in watched if rule.area == area.name)
         return AreaState(
             area.name, power.permitted, power.restorable, power.cause, limit.point if limit else "", power.value,
-            limit.cut if limit else math.nan, min(max(0, now_ms - power.since_ms), 0xFFFFFFFF), min(alarms, 255), worst,
-            min(node.lease_left_ms for node in own), self._feed(area.feed_point, now_ms), self.rules.hash[:8],
+            limit.cut if limit else math.nan, min(max(0, now_ms - power.since_ms), 0xFFFFFFFF), min(alarms, 255),
+            max(node.contact for node in own), min(node.lease_left_ms for node in own),
+            self._feed(area.feed_point, now_ms), self.rules.hash[:8],
         )  # fmt: skip
-
-    def _why(self, cause: Cause, limit: int, value: float, now_ms: int) -> str:
-        words = cause.name.lower().replace("_", " ")
-        if limit >= 0:
-            rule = self.rules.limits[limit]
-            return f"{words}, {rule.point} = {value:g} {rule.unit}, cut {rule.cut:g}, restore {rule.restore:g}"
-        if cause is Cause.START:
-            left_ms = self.rules.timing.power_on_lock_s * 1000 - (now_ms - self._state.started_ms)
-            return f"{words}, {max(0, left_ms) // 1000 + 1} s of the power-on lock are left"
-        return words

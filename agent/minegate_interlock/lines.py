@@ -30,6 +30,8 @@ class Kind(IntEnum):
     RESUME = 5
     COMMAND = 6
     ANSWER = 7
+    WANTED = 8
+    REACTION = 9
 
 
 class What(IntEnum):
@@ -53,6 +55,21 @@ class What(IntEnum):
     RULES_EDITED = 16  # the file on disk differs from the rules in force; restart to apply
     INPUTS_LOST = 17  # the field process went away
     INPUTS_BACK = 18
+    FAN_LOCKED = 19  # the local fan must not be started; `area` is the lock's area, `reason` its name
+    FAN_FREE = 20
+    CALIBRATION = 21  # a person calibrates one point; value = minutes
+    CALIBRATION_OVER = 22
+    BYPASS = 23  # a person excuses one lost point; value = minutes
+    BYPASS_OVER = 24
+    ACT_REFUSED = 25  # a person asked for a calibration, a bypass or a fan's release and did not get it
+    POINT_LOST = 26  # a point that takes no power away, or is bypassed, proves nothing any more
+    POINT_BACK = 27
+    DEVIATION_OVER = 28  # a looser number has expired: the statute's holds again
+    SECOND_CUT = 29  # the load side stayed live: the second outputs open as well
+    TEST_BEGUN = 30  # a proof test; value = days since the last one
+    TEST_DONE = 31  # value = milliseconds from the deciding reading to the open contact
+    TEST_FAILED = 32
+    TEST_OVERDUE = 33
 
 
 class Cause(IntEnum):
@@ -67,6 +84,14 @@ class Cause(IntEnum):
     COMMAND = 6
     NEVER_HEARD = 7
     UNIT = 8  # the field process introduced the point with another unit than the rule's
+    FROZEN = 9  # it does not move although its neighbours do
+    JUMP = 10  # it changed faster than the quantity can
+    APART = 11  # two sensors of one place say different things
+    CALIBRATION = 12
+    RISE = 13  # it rises too fast
+    FEED = 14  # the load side stayed live
+    GAS = 15  # the local fan stands in gas
+    TEST = 16
 
 
 class Verb(IntEnum):
@@ -74,6 +99,12 @@ class Verb(IntEnum):
 
     RESET = 1
     CUT = 2
+    CALIBRATE = 3  # `area` names the point, `minutes` how long
+    BYPASS = 4
+    END = 5  # ends what runs on a point
+    FREE_FAN = 6  # `area` names the fan lock
+    TEST = 7  # begins the proof test of an area or a fan lock
+    CALIBRATED = 8  # a calibration was done with gas at the place: `area` names the point
 
 
 class Feed(IntEnum):
@@ -117,6 +148,7 @@ class Verdict(NamedTuple):
     by: str
     reason: str
     rules: bytes
+    rule: str = ""  # the library's key, or "" for a rule that the site wrote itself
 
 
 class AreaState(NamedTuple):
@@ -151,6 +183,7 @@ class Command(NamedTuple):
     area: str
     by: str
     reason: str
+    minutes: int = 0
 
 
 class Answer(NamedTuple):
@@ -160,27 +193,47 @@ class Answer(NamedTuple):
     text: str
 
 
-Record = PointName | Reading | Verdict | AreaState | Resume | Command | Answer
+class Wanted(NamedTuple):
+    """interlock -> field, once for each introduced point that it judges. Nothing else needs to be sent."""
+
+    number: int
+
+
+class Reaction(NamedTuple):
+    """interlock -> link, once a second per output: how long cuts took from the deciding reading to the open contact.
+
+    `counts` are the buckets of reaction.py, 12 unsigned 32-bit numbers, little-endian.
+    """
+
+    output: str
+    worst_ms: int
+    counts: bytes
+
+
+Record = PointName | Reading | Verdict | AreaState | Resume | Command | Answer | Wanted | Reaction
 
 _RULES = 8
+_COUNTS = 48
 _FORMS: dict[Kind, tuple[type, struct.Struct]] = {
     Kind.POINT_NAME: (PointName, struct.Struct(f"<BH{NAME_BYTES}s{UNIT_BYTES}s")),
     Kind.READING: (Reading, struct.Struct("<BHHIId")),
     Kind.VERDICT: (
         Verdict,
-        struct.Struct(f"<BIIBBI{NAME_BYTES}s{NAME_BYTES}sdd{NAME_BYTES}s{TEXT_BYTES}s{_RULES}s"),
+        struct.Struct(f"<BIIBBI{NAME_BYTES}s{NAME_BYTES}sdd{NAME_BYTES}s{TEXT_BYTES}s{_RULES}s{NAME_BYTES}s"),
     ),
     Kind.AREA_STATE: (
         AreaState,
         struct.Struct(f"<B{NAME_BYTES}sBBB{NAME_BYTES}sddIHBHB{_RULES}s"),
     ),
     Kind.RESUME: (Resume, struct.Struct("<BII")),
-    Kind.COMMAND: (Command, struct.Struct(f"<BB{NAME_BYTES}s{NAME_BYTES}s{TEXT_BYTES}s")),
+    Kind.COMMAND: (Command, struct.Struct(f"<BB{NAME_BYTES}s{NAME_BYTES}s{TEXT_BYTES}sH")),
     Kind.ANSWER: (Answer, struct.Struct(f"<BB{TEXT_BYTES}s")),
+    Kind.WANTED: (Wanted, struct.Struct("<BH")),
+    Kind.REACTION: (Reaction, struct.Struct(f"<B{NAME_BYTES}sI{_COUNTS}s")),
 }
 _KIND_OF = {form: kind for kind, (form, _) in _FORMS.items()}
 _WIDTHS = {"unit": UNIT_BYTES, "reason": TEXT_BYTES, "text": TEXT_BYTES}  # every other text is a name
-_TEXT_FIELDS = frozenset(("name", "unit", "area", "point", "by", "reason", "text"))
+_TEXT_FIELDS = frozenset(("name", "unit", "area", "point", "by", "reason", "text", "rule", "output"))
 RECORD_BYTES_MAX = max(packing.size for _, packing in _FORMS.values())
 
 

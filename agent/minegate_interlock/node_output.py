@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 
-from minegate_interlock.rules import Output, Timing
+from minegate_interlock.terms import FanOutput, Output, Timing
 from minegate_wire import messages
 from minegate_wire.frame import HEAD, Receiver, encode
 from minegate_wire.seal import Seal, encode_signed
@@ -27,7 +27,7 @@ _COUNT_AHEAD_MAX = 0x3FFF  # well inside the node's window of 0x7FFF, far above 
 class NodeOutput:
     """The interlock's side of one relay node. `up`: it answers, and its contact does as it was told."""
 
-    def __init__(self, output: Output, timing: Timing, rules_hash: bytes) -> None:
+    def __init__(self, output: Output | FanOutput, timing: Timing, rules_hash: bytes) -> None:
         self.output = output
         self.up = False
         self.contact = SILENT

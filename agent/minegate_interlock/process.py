@@ -13,15 +13,16 @@ import os
 import selectors
 import signal
 import socket
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from minegate_interlock import lines, sockets
+from minegate_interlock import lines, proof_dates, sockets
 from minegate_interlock.engine import Engine
-from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, pack
+from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, Wanted, pack
 from minegate_interlock.node_key import use_keys
 from minegate_interlock.readers import Readers
-from minegate_interlock.rules import Output, Rules
+from minegate_interlock.rules import FanOutput, Output, Rules
 from minegate_interlock.world import Line, LineLost, World
 
 log = logging.getLogger("interlock")
@@ -41,10 +42,13 @@ class Process:
         self.selector = selectors.DefaultSelector()
         self._rules = rules
         self._rules_file = rules_file
-        self._disk_hash = rules.hash
+        self._disk_hash = rules.file_hash
+        self._run_folder = run_folder
         self._now_ms = world.now_ms
+        self._utc_s = world.utc_s
         self._open = world.open_line
-        self._engine = Engine(rules, world.boot, self._now_ms())
+        self._engine = Engine(rules, world.boot, self._now_ms(), proof_dates.read(run_folder))
+        self._wanted: deque[bytes] = deque()
         use_keys(self._engine.outputs.values(), rules_file.parent)
         self._points: socket.socket | None = None
         self._readers = Readers(self._engine, self.selector, self._now_ms)
@@ -97,7 +101,7 @@ class Process:
     def open_all(self) -> None:
         """Leaving: what is permitted ends now, not when the lease does."""
         now_ms = self._now_ms()
-        for output in self._rules.outputs:
+        for output in self._rules.every_output():
             line = self._lines.get(output.name)
             frame = self._engine.outputs[output.name].send(False, True, now_ms)
             if line is not None:
@@ -157,14 +161,28 @@ class Process:
             self._engine.read(record, now_ms)
             self._send_frames()
         elif isinstance(record, PointName):
-            self._engine.introduce(record, now_ms)
+            if self._engine.introduce(record, now_ms):
+                self._wanted.append(pack(Wanted(record.number)))
+                self._tell_wanted()
         else:
             self._engine.refused_records += 1
+
+    def _tell_wanted(self) -> None:
+        """What field has to send, as fast as it takes it."""
+        try:
+            while self._wanted and self._points is not None:
+                self._points.send(self._wanted[0])
+                self._wanted.popleft()
+        except BlockingIOError:
+            return
+        except OSError:
+            self._wanted.clear()  # it is gone; its end is read in its turn, and the next one is told anew
 
     def _drop_points(self, connection: socket.socket) -> None:
         self.selector.unregister(connection)
         connection.close()
         self._points = None
+        self._wanted.clear()
         self._engine.inputs(False, self._now_ms())
         log.warning("field went away: its points fall silent")
 
@@ -224,7 +242,7 @@ class Process:
             self._engine.line_lost(name, self._now_ms())
             self._trouble(name, str(error))
 
-    def _open_line(self, output: Output) -> None:
+    def _open_line(self, output: Output | FanOutput) -> None:
         try:
             line = self._open(str(self._rules_file.parent / output.device), output.baud)
         except LineLost as error:
@@ -265,6 +283,8 @@ class Process:
             if isinstance(command, Command):
                 done, text = self._engine.command(command, self._now_ms())
                 self._send_frames()
+                asked = sockets.who(connection, command.by)
+                log.info("%s asks: verb %d, %s: %s", asked, command.verb, command.area, text)
             connection.send(pack(Answer(done, text)))
         except (Refused, OSError) as error:
             log.warning("control: %s", error)
@@ -274,10 +294,13 @@ class Process:
     # -- once a second ------------------------------------------------------------------------------------------------
 
     def _slow(self, now_ms: int) -> None:
-        for output in self._rules.outputs:
+        for output in self._rules.every_output():
             if output.name not in self._lines:
                 self._open_line(output)
         self._look_at_rules(now_ms)
+        self._engine.day(self._utc_s(), now_ms)
+        proof_dates.keep(self._run_folder, self._engine.testing)
+        self._tell_wanted()
         for connection in [own for own, since_ms in self._controls.items() if now_ms - since_ms > CONTROL_WAIT_MS]:
             self._drop_control(connection)
         self._readers.tell_areas(now_ms)
@@ -289,7 +312,7 @@ class Process:
             found = b""
         if found != self._disk_hash:
             self._disk_hash = found
-            if found != self._rules.hash:
+            if found != self._rules.file_hash:
                 self._engine.rules_edited(now_ms)
                 log.warning(
                     "%s: edited; the rules %s stay in force until restart", self._rules_file, self._rules.hash[:8].hex()

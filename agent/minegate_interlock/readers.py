@@ -67,6 +67,7 @@ class Readers:
         if not connections:
             return
         states = [pack(state) for state in self._engine.areas(now_ms)]
+        states += [pack(reaction.record()) for reaction in self._engine.reactions.values()]
         for connection in connections:
             for state in states:
                 if connection not in self._sent or not self._send(connection, state):

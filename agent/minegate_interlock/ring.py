@@ -29,7 +29,7 @@ class Ring:
         return [
             Verdict(
                 self.boot, own, edge.what, edge.cause, min(max(0, now_ms - at_ms), 0xFFFFFFFF), edge.area, edge.point,
-                edge.value, edge.limit, edge.by, edge.reason, self._rules,
+                edge.value, edge.limit, edge.by, edge.reason, self._rules, edge.rule,
             )
             for own, at_ms, edge in self._kept
             if own > number

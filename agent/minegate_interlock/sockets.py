@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import struct
 from pathlib import Path
 
 POINTS = "points.sock"
@@ -17,6 +18,7 @@ CONTROL = "control.sock"
 _LOCK = "interlock.lock"
 _CONTROL_MODE = 0o660  # owner and group: the operators of this gateway
 _BACKLOG = 8
+_PEER = struct.Struct("3i")  # pid, uid, gid
 
 
 class SocketTakenError(OSError):
@@ -46,3 +48,9 @@ def listen(folder: Path, name: str) -> socket.socket:
         os.umask(before)
     listener.listen(_BACKLOG)
     return listener
+
+
+def who(connection: socket.socket, by: str) -> str:
+    """The name that a person gave, and the account that the kernel saw."""
+    pid, uid, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+    return f"{by!r} (uid {uid}, pid {pid})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,10 +30,18 @@ class Line(Protocol):
         """Give the port back."""
 
 
+def no_clock() -> float:
+    """The time of day where nobody knows it."""
+    return math.nan
+
+
 @dataclass(frozen=True, slots=True)
 class World:
-    """`now_ms` is monotonic; `boot` numbers this start, not 0; `open_line(device, baud)` raises LineLost."""
+    """`now_ms` is monotonic; `boot` numbers this start, not 0; `open_line(device, baud)` raises LineLost. `utc_s` is
+    the time of day, seconds since 1970: for due dates and deviations, never for a decision about gas.
+    """
 
     now_ms: Callable[[], int]
     boot: int
     open_line: Callable[[str, int], Line]
+    utc_s: Callable[[], float] = no_clock

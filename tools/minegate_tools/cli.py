@@ -14,10 +14,14 @@ from minegate_tools.commands import (
     decide,
     decode,
     demo,
+    explain,
     journal,
     node,
     order,
     probe,
+    proof,
+    replay,
+    rules,
     run,
     sim,
     sniff,
@@ -39,6 +43,9 @@ examples:
   minegate status site/ --watch                  what the site sees now
   minegate reset heading-1201 --dir site/ --by "Li Wei"
   minegate cut heading-1201 --dir site/ --by "Li Wei" --reason "smell of burning at the roadheader"
+  minegate explain --dir site/ --lang zh         the newest cut: reading, rule, article, contact, release
+  minegate rules site/ --diagram                 the state machine of a site, as Mermaid
+  minegate proof --dir site/                     which proof tests are due
   minegate decide site/rules.toml < events.jsonl > verdicts.jsonl
   minegate node build relay-9/ --board pybv11 --role relay --node 9
   minegate sim run fan-stops                     a scenario in virtual time, judged; `sim list` shows them
@@ -63,23 +70,9 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        demo,
-        check,
-        run,
-        status,
-        order,
-        decide,
-        decode,
-        journal,
-        verify,
-        verify_delivery,
-        node,
-        sim,
-        sniff,
-        probe,
-        bench,
-        version,
-    ):
+        demo, check, run, status, order, explain, rules, proof, decide, decode, journal, verify, verify_delivery,
+        node, sim, sniff, probe, replay, bench, version,
+    ):  # fmt: skip
         command.declare(commands)
     return top
 

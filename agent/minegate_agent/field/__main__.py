@@ -16,16 +16,16 @@ from minegate_agent.field.can_port import open_can
 from minegate_agent.field.isolation import AgedSink, Isolated
 from minegate_agent.field.message_port import open_messages
 from minegate_agent.field.plan import admit
-from minegate_agent.field.serial_port import SerialPort, open_serial
 from minegate_agent.field.spin_guard import guard
+from minegate_agent.field.tcp_port import open_line as open_any_line
 from minegate_agent.site import Site, SiteDevice, load_site
 from minegate_agent.world import FieldWorld
-from minegate_drivers.ports import CanPort
+from minegate_drivers.ports import CanPort, LinePort
 
 
 async def _run(site: Site) -> None:
-    async def open_line(port: Port) -> SerialPort:
-        return await open_serial(port, site.folder)
+    async def open_line(port: Port) -> LinePort:
+        return await open_any_line(port, site.folder)
 
     async def open_bus(port: Port, can_ids: tuple[tuple[int, bool], ...]) -> CanPort:
         return await open_can(port, can_ids, site.folder)

@@ -48,7 +48,7 @@ class Field:
         self._tally = Tally(run / "field.tally", world.boot)
         self._produce = Produce(world.clock, self._tally, site.config.hold)
         self._points = Points(site)
-        self._interlock = InterlockLine(run / "points.sock", self._points.names)
+        self._interlock = InterlockLine(run / "points.sock", self._points.names, self._points)
         self._link = LinkLine(run / "scans.sock", self._produce, site.hash)
         self._ports = {port.name: PortHealth(port.name, port.kind) for port in site.config.port}
         self._devices = {device.number: DeviceHealth(device.number, device.name) for device in site.devices.values()}

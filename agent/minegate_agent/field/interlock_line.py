@@ -1,4 +1,4 @@
-"""The way to the interlock: a datagram per reading, never waited for. An interlock that is away costs field nothing."""
+"""The way to the interlock: a datagram per wanted reading, never waited for. One that is away costs field nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
-from minegate_interlock.lines import PointName, Reading, pack
+from minegate_agent.field.points import Points
+from minegate_interlock.lines import RECORD_BYTES_MAX, PointName, Reading, Refused, Wanted, pack, unpack
 
 log = logging.getLogger("field")
 
@@ -16,14 +17,15 @@ RETRY_S = 0.1  # an interlock that restarts must hear its points before their st
 
 
 class InterlockLine:
-    """Introduces the points, then sends readings. `dropped` counts readings that found no interlock or a full
-    socket.
+    """Introduces the points, hears which of them are judged, then sends readings. `dropped` counts readings that found
+    no interlock or a full socket.
     """
 
-    def __init__(self, path: Path, names: Iterable[PointName]) -> None:
+    def __init__(self, path: Path, names: Iterable[PointName], points: Points) -> None:
         self.dropped = 0
         self.up = False
         self._path = path
+        self._points = points
         self._names = [pack(name) for name in names]
         self._socket: socket.socket | None = None
         self._introduced = 0
@@ -43,7 +45,7 @@ class InterlockLine:
                 self._introduce(self._socket)
             await asyncio.sleep(RETRY_S)
             if self._socket is not None:
-                self._look_for_end(self._socket)
+                self._listen(self._socket)
 
     def close(self) -> None:
         """Tell the interlock that no more readings come."""
@@ -51,6 +53,7 @@ class InterlockLine:
             self._socket.close()
             self._socket = None
         self.up = False
+        self._points.forget()
 
     def _connect(self) -> None:
         line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
@@ -80,15 +83,28 @@ class InterlockLine:
             return False
         return True
 
-    def _look_for_end(self, line: socket.socket) -> None:
+    def _listen(self, line: socket.socket) -> None:
+        """Which points are wanted, until nothing more waits; or the interlock's end."""
+        while line is self._socket:
+            try:
+                data = line.recv(RECORD_BYTES_MAX + 1)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._lose()
+                return
+            self._hear(data)
+
+    def _hear(self, data: bytes) -> None:
         try:
-            ended = line.recv(1) == b""
-        except BlockingIOError:
+            record = unpack(data)
+        except Refused as error:
+            log.error("interlock: a record that is not ours (%s)", error)
             return
-        except OSError:
-            ended = True
-        if ended:
-            self._lose()
+        if isinstance(record, Wanted):
+            self._points.want(record.number)
 
     def _lose(self) -> None:
         if self.up:

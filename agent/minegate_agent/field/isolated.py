@@ -21,7 +21,7 @@ from minegate_agent.field.health import DeviceHealth, PortHealth
 from minegate_agent.field.isolation import BEAT_S, pack
 from minegate_agent.field.message_port import open_messages
 from minegate_agent.field.readers import reader
-from minegate_agent.field.serial_port import open_serial
+from minegate_agent.field.tcp_port import open_line as open_any_line
 from minegate_agent.site import Site, SiteDevice, load_site
 from minegate_agent.world import FieldWorld
 from minegate_drivers.ports import CanPort, LinePort, PortLost
@@ -64,7 +64,7 @@ async def _run(site: Site, port: Port, voice: Voice) -> None:
     clock = SystemClock()
 
     async def open_line(wanted: Port) -> LinePort:
-        return await open_serial(wanted, site.folder)
+        return await open_any_line(wanted, site.folder)
 
     async def open_bus(wanted: Port, can_ids: tuple[tuple[int, bool], ...]) -> CanPort:
         return await open_can(wanted, can_ids, site.folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from minegate_agent.config import Port
 from minegate_agent.field.hearing import missing
 from minegate_agent.field.patience import Patience
-from minegate_agent.field.wire_time import quiet_ms, wire_ms
+from minegate_agent.field.wire_time import character_ms, quiet_ms
 from minegate_agent.site import SiteDevice
 from minegate_drivers.sdk import LineDriver
 
@@ -23,8 +23,8 @@ class Place:
         self.quiet_s = quiet_ms(port, device.config) / 1000
         self.verified = False
         self.quality = 0
-        self._port = port
         self._answer_bytes: dict[bytes, int] = {}
+        self._character_ms = character_ms(port)
 
     def expects(self, request: bytes) -> int:
         """How long the answer will be: as long as the last one to the same request, at first what the driver says.
@@ -43,4 +43,4 @@ class Place:
 
     def wire_ms(self, request: bytes, answer_bytes: int) -> float:
         """What both take on the wire."""
-        return wire_ms(self._port, len(request) + answer_bytes)
+        return (len(request) + answer_bytes) * self._character_ms

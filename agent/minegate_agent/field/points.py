@@ -1,4 +1,4 @@
-"""From a scan to the readings that the interlock judges: the few points of the device, decoded once."""
+"""From a scan to the readings that the interlock judges: the few points that it wants, decoded once."""
 
 from __future__ import annotations
 
@@ -13,14 +13,27 @@ _UINT32 = 0xFFFFFFFF
 
 
 class Points:
-    """Which points lie in which device's records."""
+    """Which points lie in which device's records. Nothing is decoded for a point that the interlock does not want."""
 
     def __init__(self, site: Site) -> None:
         self.names = [PointName(point.number, point.name, point.field.unit) for point in site.points]
+        self._site = site
+        self._by_number = {point.number: point for point in site.points}
         self._of: dict[tuple[int, int], tuple[Layout, list[SitePoint]]] = {}
-        for point in site.points:
-            layout = site.devices[point.device].driver.layouts[point.part]
-            self._of.setdefault((point.device, point.part), (layout, []))[1].append(point)
+
+    def want(self, number: int) -> None:
+        """The interlock judges this point. A number that was never introduced is nobody's."""
+        point = self._by_number.get(number)
+        if point is None:
+            return
+        layout = self._site.devices[point.device].driver.layouts[point.part]
+        own = self._of.setdefault((point.device, point.part), (layout, []))[1]
+        if point not in own:
+            own.append(point)
+
+    def forget(self) -> None:
+        """The interlock is gone; the next one says anew what it wants."""
+        self._of.clear()
 
     def readings(self, scan: Scan, now_ms: int) -> Iterator[Reading]:
         """The scan's points, aged to `now_ms` of the clock that made `mono_ms`."""

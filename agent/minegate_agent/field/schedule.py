@@ -88,12 +88,16 @@ class Schedule:
     def choose(self, now_ms: float) -> Turn | None:
         """Who is asked at `now_ms`; None: nobody yet, look again at `wake_ms`."""
         best: Turn | None = None
+        rested: Turn | None = None  # the living one that was asked longest ago
         next_due_ms = float("inf")
         lost = False
         for turn in self._ordered:
             if turn.misses >= LOST_AFTER:
                 lost = True
-            elif turn.due_ms <= now_ms or turn.again:
+                continue
+            if rested is None or turn.asked_ms < rested.asked_ms:
+                rested = turn
+            if turn.due_ms <= now_ms or turn.again:
                 if best is None or (turn.urgency, turn.due_ms) < (best.urgency, best.due_ms):
                     best = turn
             elif turn.due_ms < next_due_ms:
@@ -102,9 +106,7 @@ class Schedule:
             probe = self._probe(best, next_due_ms, now_ms)
             if probe is not None:
                 return probe
-        if best is None and self._eager:
-            best = min((turn for turn in self._ordered if not turn.lost), key=lambda turn: turn.asked_ms, default=None)
-        return best
+        return rested if best is None and self._eager else best
 
     def wake_ms(self, now_ms: float) -> float:
         """When `choose` should be asked again after it has said None; always later than `now_ms`.

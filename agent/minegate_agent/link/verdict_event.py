@@ -24,6 +24,7 @@ def event_of(verdict: Verdict, now_utc_ms: int) -> dict[str, object]:
         "by": verdict.by,
         "reason": verdict.reason,
         "rules": verdict.rules.hex(),
+        "rule": verdict.rule,
     }
 
 

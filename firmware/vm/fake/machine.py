@@ -7,6 +7,26 @@ is the other side: bench.mjs in the WebAssembly VM, unix/_bench.py in the unix p
 import _bench
 from uctypes import addressof
 
+# bound once: to look one up in the WebAssembly VM allocates, to call it does not
+_analog = _bench.analog
+_can_read = _bench.can_read
+_can_restart = _bench.can_restart
+_can_state = _bench.can_state
+_can_waiting = _bench.can_waiting
+_can_write = _bench.can_write
+_cause = _bench.cause
+_drive = _bench.drive
+_feed = _bench.feed
+_level = _bench.level
+_pin = _bench.pin
+_pull = _bench.pull
+_read = _bench.read
+_reset = _bench.reset
+_sleep = _bench.sleep
+_waiting = _bench.waiting
+_watch = _bench.watch
+_write = _bench.write
+
 PWRON_RESET = 1
 HARD_RESET = 2
 WDT_RESET = 3
@@ -16,17 +36,17 @@ SOFT_RESET = 5
 
 def reset_cause():
     """Why this boot happened."""
-    return _bench.cause()
+    return _cause()
 
 
 def reset():
     """Start again; does not return."""
-    _bench.reset(HARD_RESET)
+    _reset(HARD_RESET)
 
 
 def soft_reset():
     """Start again; does not return."""
-    _bench.reset(SOFT_RESET)
+    _reset(SOFT_RESET)
 
 
 def unique_id():
@@ -36,7 +56,7 @@ def unique_id():
 
 def idle():
     """Let a millisecond go by."""
-    _bench.sleep(1)
+    _sleep(1)
 
 
 def disable_irq():
@@ -66,7 +86,7 @@ class Pin:
 
     def __init__(self, name, mode=-1, pull=-1, value=None):
         self.name = str(name)
-        self._slot = _bench.pin(self.name)
+        self._slot = _pin(self.name)
         self._mode = self.IN
         self.init(mode, pull, value)
 
@@ -75,33 +95,33 @@ class Pin:
         if mode != -1:
             self._mode = mode
         if pull in (self.PULL_UP, self.PULL_DOWN):
-            _bench.pull(self._slot, 1 if pull == self.PULL_UP else 0)
+            _pull(self._slot, 1 if pull == self.PULL_UP else 0)
         if self._mode != self.IN:
-            _bench.drive(self._slot, 1 if value else 0)
+            _drive(self._slot, 1 if value else 0)
 
     def value(self, level=None):
         """The level, or None after driving `level`."""
         if level is None:
-            return _bench.level(self._slot)
-        _bench.drive(self._slot, 1 if level else 0)
+            return _level(self._slot)
+        _drive(self._slot, 1 if level else 0)
 
     def __call__(self, level=None):
         return self.value(level)
 
     def on(self):
         """Drive 1."""
-        _bench.drive(self._slot, 1)
+        _drive(self._slot, 1)
 
     def off(self):
         """Drive 0."""
-        _bench.drive(self._slot, 0)
+        _drive(self._slot, 0)
 
     high = on
     low = off
 
     def toggle(self):
         """Drive the other level."""
-        _bench.drive(self._slot, 1 - _bench.level(self._slot))
+        _drive(self._slot, 1 - _level(self._slot))
 
 
 class ADC:
@@ -114,7 +134,7 @@ class ADC:
 
     def read_u16(self):
         """0..65535; a converter that does not get ready is waited for, as ports do it."""
-        code = _bench.analog(self._name)
+        code = _analog(self._name)
         while code < 0:
             pass
         return code
@@ -134,24 +154,24 @@ class UART:
 
     def any(self):
         """How many bytes wait."""
-        return _bench.waiting(self._number)
+        return _waiting(self._number)
 
     def read(self, length=-1):
         """Bytes that wait, or None."""
-        waiting = _bench.waiting(self._number)
+        waiting = _waiting(self._number)
         buf = bytearray(waiting if length < 0 else min(length, waiting))
         self.readinto(buf)
         return bytes(buf) if buf else None
 
     def readinto(self, buf, length=-1):
         """How many bytes were put into `buf`, or None."""
-        return _bench.read(self._number, addressof(buf), len(buf) if length < 0 else min(length, len(buf))) or None
+        return _read(self._number, addressof(buf), len(buf) if length < 0 else min(length, len(buf))) or None
 
     def write(self, buf, length=-1):
         """All of it at once."""
         count = len(buf) if length < 0 else min(length, len(buf))
         if count:
-            _bench.write(self._number, addressof(buf), count)
+            _write(self._number, addressof(buf), count)
         return count
 
     def flush(self):
@@ -187,17 +207,17 @@ class CAN:
 
     def send(self, identifier, data, flags=0):
         """The index of a buffer, or OSError while the controller is off the bus."""
-        if _bench.can_state() == self.STATE_BUS_OFF:
+        if _can_state() == self.STATE_BUS_OFF:
             raise OSError(5)
-        _bench.can_write(identifier, addressof(data), len(data))
+        _can_write(identifier, addressof(data), len(data))
         return 0
 
     def recv(self, into=None):
         """[id, memoryview, flags, errors] or None."""
-        if not self._hears or not _bench.can_waiting():
+        if not self._hears or not _can_waiting():
             return None
         record = self._record
-        _bench.can_read(addressof(record))
+        _can_read(addressof(record))
         length = record[4]
         view = self._views[length]
         for at in range(length):
@@ -210,23 +230,23 @@ class CAN:
 
     def waiting(self):
         """Whether `recv` would give a frame; pyb.CAN asks."""
-        return self._hears and _bench.can_waiting() > 0
+        return self._hears and _can_waiting() > 0
 
     def state(self):
         """One of STATE_..."""
-        return _bench.can_state()
+        return _can_state()
 
     def restart(self):
         """On the bus again."""
-        _bench.can_restart()
+        _can_restart()
 
 
 class WDT:
     """Started once, never stopped. The bench ends the program if it is not fed."""
 
     def __init__(self, number=0, timeout=5000):
-        _bench.watch(timeout)
+        _watch(timeout)
 
     def feed(self):
         """Alive."""
-        _bench.feed()
+        _feed()

@@ -114,8 +114,7 @@ class Gateway:
         self.on = False
         self._life += 1
         self._note("power off")
-        if "field" in self._running:
-            self.cut_boots.add(self.boot_of("field"))
+        self.cut_boots.add(self.boot_of("field"))  # also one that has just ended: its tally may not be on the medium
         for name in list(self._running):
             self._drop(name, at_once=False)
         self.disk = self.disk.after_power_cut(self._chance.getrandbits(32))

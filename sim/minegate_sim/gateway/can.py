@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from minegate_drivers.ports import CanFrame, PortLost
+from minegate_drivers.ports import BusHealth, CanFrame, PortLost
 from minegate_sim.far_end import NEVER
 from minegate_sim.record import Record
 from minegate_sim.virtual.timeline import Timeline
@@ -82,6 +82,11 @@ class SimCanPort:
         self._lost = ""
         self._arrived = asyncio.Event()
         cable.near = self
+
+    @property
+    def bus(self) -> BusHealth:
+        """See CanPort."""
+        return BusHealth(dropped=self._cable.lost_frames)
 
     async def read_batch(self) -> list[CanFrame]:
         """See CanPort."""

@@ -95,6 +95,8 @@ class SimLinePort:
         self._heard = bytearray()
         self._lost = ""
         self._arrived = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._heard_s = self._loop.time()
         cable.near = self
 
     def write(self, data: bytes) -> None:
@@ -103,22 +105,30 @@ class SimLinePort:
             raise PortLost(f"port {self._name}: {self._lost}")
         self._cable.arrive(data)
 
-    async def read_some(self) -> bytes:
+    async def read_some(self, at_least: int = 1, within_s: float | None = None) -> bytes:
         """See LinePort."""
-        while not self._heard:
-            if self._lost:
-                raise PortLost(f"port {self._name}: {self._lost}")
-            self._arrived.clear()
-            await self._arrived.wait()
+        try:
+            async with asyncio.timeout(within_s):
+                while len(self._heard) < at_least:
+                    if self._lost:
+                        raise PortLost(f"port {self._name}: {self._lost}")
+                    self._arrived.clear()
+                    await self._arrived.wait()
+        except TimeoutError:
+            pass  # what is there is what the caller gets
+        return self.take()
+
+    async def pause(self, seconds: float) -> None:
+        """See LinePort."""
+        left_s = self._heard_s + seconds - self._loop.time()
+        if left_s > 0:
+            await asyncio.sleep(left_s)  # as the real port: bytes do not end a silence, `take` shows them afterwards
+
+    def take(self) -> bytes:
+        """See LinePort."""
         data = bytes(self._heard)
         self._heard.clear()
         return data
-
-    def discard(self) -> int:
-        """See LinePort."""
-        thrown = len(self._heard)
-        self._heard.clear()
-        return thrown
 
     def close(self) -> None:
         """See LinePort."""
@@ -128,6 +138,7 @@ class SimLinePort:
 
     def feed(self, data: bytes) -> None:
         """See Near."""
+        self._heard_s = self._loop.time()
         if len(self._heard) < KEPT_BYTES_MAX:
             self._heard += data
         self._arrived.set()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from minegate_agent.config import ConfigError, Port
 from minegate_agent.field.can_port import open_can
 from minegate_agent.field.message_port import open_messages
-from minegate_agent.field.serial_port import open_serial
+from minegate_agent.field.tcp_port import open_line as open_any_line
 from minegate_agent.site import SiteDevice, load_site
 from minegate_drivers.ports import CanPort, LinePort, MessagePort
 
@@ -50,7 +50,7 @@ def chosen(asked: argparse.Namespace) -> Chosen:
 
 async def open_line(at: Chosen) -> LinePort:
     """A serial line. Raises PortLost: among others, when the agent holds it."""
-    return await open_serial(at.port, at.folder)
+    return await open_any_line(at.port, at.folder)
 
 
 async def open_bus(at: Chosen) -> CanPort:

@@ -59,18 +59,20 @@ function makeLine() {
   const row = el("tr");
   row.name = el("th");
   row.name.scope = "row";
+  row.called = el("span");
+  row.more = el("div", "muted");
+  row.name.append(row.called, row.more);
   row.mark = el("span", "mark");
   row.load = el("td", "number");
   row.timeouts = el("td", "number");
   row.nonsense = el("td", "number");
-  row.answer = el("td", "number");
-  row.suspect = el("td");
-  row.append(row.name, el("td", "", row.mark), row.load, row.timeouts, row.nonsense, row.answer, row.suspect);
+  row.append(row.name, el("td", "", row.mark), row.load, row.timeouts, row.nonsense);
   return row;
 }
 
 function changeLine(node, line, silent) {
-  write(node.name, line.name);
+  write(node.called, line.name);
+  write(node.more, more(line));
   if (silent || typeof line.up !== "boolean") mark(node.mark, "faint", "unknown", t("line.unknown"));
   else if (line.up) mark(node.mark, "good", "check", t("line.up"));
   else mark(node.mark, "bad", "lost", t("line.down"));
@@ -79,9 +81,14 @@ function changeLine(node, line, silent) {
   write(node.timeouts, count(line.timeouts));
   const bad = Object.values(line.nonsense ?? {}).reduce((sum, each) => sum + each, 0);
   write(node.nonsense, count(bad));
-  const times = [line.answer_ms_p50, line.answer_ms_p99];
-  write(node.answer, times.every((each) => typeof each === "number") ? times.map((each) => number(each)).join(" / ") : "–");
-  write(node.suspect, (line.suspects ?? []).join(", "));
+}
+
+// Half of all answers came within the first time, 99 % within the second; and whom to look at when frames are bad.
+function more(line) {
+  const words = [];
+  if (typeof line.answer_ms_p50 === "number") words.push(t("line.answer", { half: number(line.answer_ms_p50), most: number(line.answer_ms_p99) }));
+  if (line.suspects?.length) words.push(t("line.suspect", { names: line.suspects.join(", ") }));
+  return words.join(" · ");
 }
 
 // What was heard and was no answer, by class: for whoever looks for a bad plug.

@@ -4,9 +4,9 @@ import { count, isBinary, measured, number } from "/static/format.js";
 import { state } from "/static/store.js";
 import { either, has, language, t } from "/static/texts.js";
 
-const SEVERE = ["cut", "lock", "commanded_cut", "output_lost", "feed_mismatch", "inputs_lost", "loss", "disk_error", "driver_error"];
-const NOTABLE = ["alarm", "reset_refused", "device_lost", "port_lost", "uplink_down", "rules_edited", "clock_step", "quality"];
-const WELL = ["alarm_over", "restorable", "reset", "output_back", "feed_agrees", "inputs_back", "device_back", "port_back", "uplink_up", "disk_ok"];
+const SEVERE = ["cut", "lock", "commanded_cut", "output_lost", "feed_mismatch", "fan_locked", "second_cut", "test_failed", "inputs_lost", "loss", "disk_error", "driver_error"];
+const NOTABLE = ["alarm", "reset_refused", "device_lost", "port_lost", "uplink_down", "rules_edited", "calibration", "bypass", "act_refused", "point_lost", "test_overdue", "clock_step", "quality"];
+const WELL = ["alarm_over", "restorable", "reset", "output_back", "feed_agrees", "fan_free", "point_back", "test_done", "inputs_back", "device_back", "port_back", "uplink_up", "disk_ok"];
 
 export function tone(kind) {
   if (SEVERE.includes(kind)) return ["bad", kind === "lock" ? "lock" : kind === "cut" || kind === "commanded_cut" ? "cut" : "lost"];

@@ -1,0 +1,50 @@
+"""When each proof test was last passed, on disk: a restart must not make a test due or overdue."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from pathlib import Path
+
+from minegate_interlock.proof_test import Key
+from minegate_interlock.proof_tests import ProofTests
+
+log = logging.getLogger("interlock")
+
+FILE = "proof-tests.json"
+_BYTES_MAX = 1 << 20
+
+
+def read(folder: Path) -> dict[Key, float]:
+    """Seconds since 1970 of each test. A file that is missing or strange says nothing: then every test is due."""
+    try:
+        text = (folder / FILE).read_bytes()[:_BYTES_MAX]
+        rows = json.loads(text)
+        done = {Key(str(kind), str(subject)): float(utc_s) for kind, subject, utc_s in rows}
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {}
+    return {key: utc_s for key, utc_s in done.items() if math.isfinite(utc_s)}
+
+
+def keep(folder: Path, testing: ProofTests) -> None:
+    """Write what has changed; what cannot be written now is tried again at the next look."""
+    if not testing.changed:
+        return
+    try:
+        write(folder, testing.done)
+        testing.changed = False
+    except OSError as error:
+        log.warning("%s: %s; tried again", folder / FILE, error)
+
+
+def write(folder: Path, done: dict[Key, float]) -> None:
+    """Whole or not at all. Raises OSError."""
+    new = folder / (FILE + ".new")
+    rows = [[key.kind, key.subject, utc_s] for key, utc_s in sorted(done.items())]
+    with open(new, "w", encoding="utf-8") as file:
+        json.dump(rows, file, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, folder / FILE)
