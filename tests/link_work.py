@@ -16,6 +16,7 @@ import msgpack
 
 from minegate_agent.clock import SystemClock
 from minegate_agent.link.app import Link
+from minegate_agent.link.broker import Broker, BrokerSettings
 from minegate_agent.link.disk import OS_DISK, Disk
 from minegate_agent.link.journal import SCAN
 from minegate_agent.link.mqtt import MqttBroker
@@ -90,7 +91,16 @@ async def until(condition: Callable[[], bool], what: str, deadline_s: float = DE
 @asynccontextmanager
 async def running(site: Site, disk: Disk = OS_DISK) -> AsyncIterator[Link]:
     """The whole link in this loop; ended in order."""
-    link = Link(site, LinkWorld(SystemClock(), disk, MqttBroker, seed=1))
+    async with running_with(site, MqttBroker, disk) as link:
+        yield link
+
+
+@asynccontextmanager
+async def running_with(
+    site: Site, broker: Callable[[BrokerSettings], Broker], disk: Disk = OS_DISK
+) -> AsyncIterator[Link]:
+    """The same with another broker than a real one."""
+    link = Link(site, LinkWorld(SystemClock(), disk, broker, seed=1))
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:  # a link that ends with an error ends the test with it
         tasks.create_task(link.run(stop), name="link")

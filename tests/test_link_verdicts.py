@@ -94,7 +94,8 @@ async def test_a_first_link_asks_for_everything_and_a_restarted_one_for_the_rest
         async with running(load_site(site)) as link:
             line, resume = await door.reader()
             assert resume == Resume(7, 2)
-            assert shown_kinds(link) == ["started", "cut", "alarm", "started"]
+            told = ["started", "cut", "alarm", "started"]
+            await until(lambda: shown_kinds(link) == told, "shown when it is on disk")
             line.close()
 
 

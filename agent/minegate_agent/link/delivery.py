@@ -174,6 +174,7 @@ class Delivery:
                 continue
             while first <= last:
                 while self._on_the_way >= self._pace.window:
+                    self._paced.clear()  # an acknowledgement may have made the window smaller than what is on its way
                     await self._paced.wait()
                 if source.receipts is not None:
                     await source.receipts.room()
@@ -189,7 +190,6 @@ class Delivery:
         """What is done when a block of history that leaves now is acknowledged."""
         left_ms = self._source.clock.monotonic_ms()
         self._on_the_way += 1
-        self._paced.clear()
 
         def acknowledged() -> None:
             self._window.release()
