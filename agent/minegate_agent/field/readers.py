@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from minegate_agent.config import Port
 from minegate_agent.field.arbiter import Arbiter
@@ -13,9 +14,17 @@ from minegate_agent.field.hearing import Sink
 from minegate_agent.field.listeners import MessageReader
 from minegate_agent.site import SiteDevice
 from minegate_agent.world import FieldWorld
-from minegate_drivers.sdk import CanDriver, LineDriver, MessageDriver
+from minegate_drivers.ports import LinePort
+from minegate_drivers.sdk import CanDriver, Driver, LineDriver, MessageDriver
 
 Read = Callable[[Callable[[], None]], Awaitable[None]]  # the argument is called when the port is open
+
+
+class _Closes(Protocol):
+    def close(self) -> None: ...
+
+
+Way = TypeVar("Way", bound=_Closes)
 
 
 def reader(
@@ -27,75 +36,31 @@ def reader(
     of_device: dict[int, DeviceHealth],
 ) -> Read:
     """What reads `port` for ever. Raises PortLost when it is awaited."""
+    forms: dict[str, type[Driver]] = {"serial": LineDriver, "can": CanDriver, "mqtt": MessageDriver}
+    own = [device for device in devices if isinstance(device.driver, forms[port.kind])]
     if port.kind == "serial":
-        return _serial(port, devices, world, sink, health, of_device)
+        arbiter = Arbiter(port, own, world.clock, sink, health, of_device) if own else None
+        return _reading(lambda: world.open_line(port), arbiter.run if arbiter else _leave_alone)
     if port.kind == "can":
-        return _can(port, devices, world, sink, health, of_device)
-    return _mqtt(port, devices, world, sink, health, of_device)
+        frames = CanReader(own, world.clock, sink, health, of_device)
+        health.bus = lambda: frames.report(world.clock.monotonic_ms())
+        return _reading(lambda: world.open_can(port, frames.can_ids), frames.run)
+    messages = MessageReader(own, world.clock, sink, health, of_device)
+    return _reading(lambda: world.open_messages(port, messages.topics), messages.run)
 
 
-def _serial(
-    port: Port,
-    devices: list[SiteDevice],
-    world: FieldWorld,
-    sink: Sink,
-    health: PortHealth,
-    of_device: dict[int, DeviceHealth],
-) -> Read:
-    asked = [device for device in devices if isinstance(device.driver, LineDriver)]
-    arbiter = Arbiter(port, asked, world.clock, sink, health, of_device) if asked else None
-
+def _reading(open_way: Callable[[], Awaitable[Way]], run: Callable[[Way], Awaitable[None]]) -> Read:
     async def read(opened: Callable[[], None]) -> None:
-        line = await world.open_line(port)
+        way = await open_way()
         try:
             opened()
-            await (arbiter.run(line) if arbiter else asyncio.Event().wait())
+            await run(way)
         finally:
-            line.close()
+            way.close()
 
     return read
 
 
-def _can(
-    port: Port,
-    devices: list[SiteDevice],
-    world: FieldWorld,
-    sink: Sink,
-    health: PortHealth,
-    of_device: dict[int, DeviceHealth],
-) -> Read:
-    heard = [device for device in devices if isinstance(device.driver, CanDriver)]
-    frames = CanReader(heard, world.clock, sink, health, of_device)
-    health.bus = lambda: frames.report(world.clock.monotonic_ms())
-
-    async def read(opened: Callable[[], None]) -> None:
-        bus = await world.open_can(port, frames.can_ids)
-        try:
-            opened()
-            await frames.run(bus)
-        finally:
-            bus.close()
-
-    return read
-
-
-def _mqtt(
-    port: Port,
-    devices: list[SiteDevice],
-    world: FieldWorld,
-    sink: Sink,
-    health: PortHealth,
-    of_device: dict[int, DeviceHealth],
-) -> Read:
-    heard = [device for device in devices if isinstance(device.driver, MessageDriver)]
-    messages = MessageReader(heard, world.clock, sink, health, of_device)
-
-    async def read(opened: Callable[[], None]) -> None:
-        broker = await world.open_messages(port, messages.topics)
-        try:
-            opened()
-            await messages.run(broker)
-        finally:
-            broker.close()
-
-    return read
+async def _leave_alone(_: LinePort) -> None:
+    """A line without devices is held, so that nobody else speaks on it."""
+    await asyncio.Event().wait()
