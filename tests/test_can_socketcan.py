@@ -12,7 +12,8 @@ import pytest
 from minegate_agent.clock import SystemClock
 from minegate_agent.field import can_wire
 from minegate_agent.field.can_recvmmsg import FRAMES
-from minegate_agent.field.socketcan_port import UNSENT_MAX, SocketCanPort, open_socketcan, prepare
+from minegate_agent.field.can_unsent import UNSENT_MAX
+from minegate_agent.field.socketcan_port import SocketCanPort, open_socketcan, prepare
 from minegate_drivers.ports import CanFrame, PortLost
 
 

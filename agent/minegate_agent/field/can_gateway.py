@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
-from collections import deque
 
 from minegate_agent.config import Port
 from minegate_agent.field.can_batch import Batches
 from minegate_agent.field.can_gateway_text import GatewayStream, unit_of
+from minegate_agent.field.can_unsent import Unsent
 from minegate_drivers.ports import BusHealth, CanFrame, PortLost
 
 READ_BYTES = 65_536
 CONNECT_S = 5.0
 KEEPALIVE_S = 5  # a converter without current is missed after about KEEPALIVE_S * (1 + KEEPALIVE_COUNT)
 KEEPALIVE_COUNT = 2
-UNSENT_MAX = 64
 
 
 class GatewayPort:
@@ -27,7 +25,7 @@ class GatewayPort:
         self._name = name
         self._health = BusHealth()
         self._frames = GatewayStream(can_ids, self._health)
-        self._unsent: deque[bytes] = deque()
+        self._unsent = Unsent(stream.send, name, self._health)
         self._batches = Batches(stream.fileno(), self._take)
 
     @property
@@ -40,20 +38,15 @@ class GatewayPort:
         return await self._batches.next()
 
     def send(self, frame: CanFrame) -> None:
-        """See CanPort. What finds no room waits, the oldest is given up when UNSENT_MAX wait."""
-        if len(self._unsent) == UNSENT_MAX:
-            self._unsent.popleft()
-            self._health.unsent += 1
-        self._unsent.append(unit_of(frame))
-        self._flush()
+        """See CanPort."""
+        self._unsent.send(unit_of(frame))
 
     def close(self) -> None:
         """See CanPort."""
         self._stream.close()
 
     def _take(self) -> list[CanFrame]:
-        if self._unsent:
-            self._flush()
+        self._unsent.flush()
         frames: list[CanFrame] = []
         while True:
             try:
@@ -67,19 +60,6 @@ class GatewayPort:
             frames += self._frames.feed(heard)
             if len(heard) < READ_BYTES and frames:
                 return frames
-
-    def _flush(self) -> None:
-        while self._unsent:
-            try:
-                sent = self._stream.send(self._unsent[0])
-            except OSError as error:
-                if error.errno == errno.EAGAIN:
-                    return
-                raise PortLost(f"port {self._name}: {error.strerror}") from error
-            rest = self._unsent.popleft()[sent:]
-            if rest:
-                self._unsent.appendleft(rest)
-                return
 
 
 async def open_gateway(port: Port, can_ids: tuple[tuple[int, bool], ...]) -> GatewayPort:

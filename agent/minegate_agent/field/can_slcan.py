@@ -6,10 +6,8 @@ second on the machine where this reads 4,000 at a few per cent of it (`minegate 
 
 from __future__ import annotations
 
-import errno
 import os
 import termios
-from collections import deque
 from pathlib import Path
 
 import serial
@@ -18,12 +16,12 @@ from minegate_agent.clock import Clock
 from minegate_agent.config import Port
 from minegate_agent.field.can_batch import Batches
 from minegate_agent.field.can_slcan_text import BIT_RATES, STATUS, SlcanText, line_of
+from minegate_agent.field.can_unsent import Unsent
 from minegate_drivers.ports import BusHealth, CanFrame, PortLost
 
 BAUD = 115_200  # of a real UART behind the adapter; USB ones do not care. `channel = "/dev/...@1000000"` says another
 READ_BYTES = 65_536
 STATUS_MS = 1000
-UNSENT_MAX = 64
 
 
 class SlcanPort:
@@ -36,7 +34,7 @@ class SlcanPort:
         self._clock = clock
         self._health = BusHealth()
         self._text = SlcanText(can_ids, self._health)
-        self._unsent: deque[bytes] = deque()
+        self._unsent = Unsent(lambda line: os.write(self._descriptor, line), name, self._health)
         self._status_ms = clock.monotonic_ms()
         self._batches = Batches(self._descriptor, self._take)
 
@@ -50,13 +48,13 @@ class SlcanPort:
         return await self._batches.next()
 
     def send(self, frame: CanFrame) -> None:
-        """See CanPort. What finds no room waits, the oldest is given up when UNSENT_MAX wait."""
-        self._queue(line_of(frame))
+        """See CanPort."""
+        self._unsent.send(line_of(frame))
 
     def start(self, bitrate: int) -> None:
         """Close, set the bit rate, open; the empty commands clear what the adapter had half heard. Raises PortLost."""
         for command in (b"", b"", b"C", BIT_RATES[bitrate], b"O"):
-            self._queue(command + b"\r")
+            self._unsent.send(command + b"\r")
 
     def close(self) -> None:
         """See CanPort."""
@@ -71,9 +69,9 @@ class SlcanPort:
         now_ms = self._clock.monotonic_ms()
         if now_ms - self._status_ms >= STATUS_MS:
             self._status_ms = now_ms
-            self._queue(STATUS)
-        elif self._unsent:
-            self._flush()
+            self._unsent.send(STATUS)
+        else:
+            self._unsent.flush()
         frames: list[CanFrame] = []
         while True:
             try:
@@ -87,26 +85,6 @@ class SlcanPort:
             frames += self._text.feed(heard)
             if len(heard) < READ_BYTES and frames:
                 return frames
-
-    def _queue(self, line: bytes) -> None:
-        if len(self._unsent) == UNSENT_MAX:
-            self._unsent.popleft()
-            self._health.unsent += 1
-        self._unsent.append(line)
-        self._flush()
-
-    def _flush(self) -> None:
-        while self._unsent:
-            try:
-                written = os.write(self._descriptor, self._unsent[0])
-            except OSError as error:
-                if error.errno == errno.EAGAIN:
-                    return
-                raise PortLost(f"port {self._name}: {error.strerror}") from error
-            rest = self._unsent.popleft()[written:]
-            if rest:
-                self._unsent.appendleft(rest)
-                return
 
 
 def open_slcan(port: Port, can_ids: tuple[tuple[int, bool], ...], folder: Path, clock: Clock) -> SlcanPort:

@@ -7,9 +7,7 @@ interface goes down the port is lost and opened again; when the controller leave
 
 from __future__ import annotations
 
-import errno
 import socket
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -18,6 +16,7 @@ from minegate_agent.field.can_batch import Batches
 from minegate_agent.field.can_bus_state import BusState
 from minegate_agent.field.can_netlink import restart
 from minegate_agent.field.can_recvmmsg import FrameReader, Taken
+from minegate_agent.field.can_unsent import Unsent
 from minegate_agent.field.can_wire import (
     CAN_RAW_ERR_FILTER,
     CAN_RAW_FD_FRAMES,
@@ -33,9 +32,7 @@ from minegate_drivers.ports import BusHealth, CanFrame, PortLost
 
 BATCH_FRAMES_MAX = 4000  # one turn must leave the loop to others; what is more is read in the next
 BATCH_S = 0.020  # the kernel stamps each frame and holds a second of them, so they can wait longer than on a tty
-UNSENT_MAX = 64
 RECEIVE_BYTES = 1 << 20  # room for a second of a full bus, if the loop was held up
-_FULL = frozenset((errno.EAGAIN, errno.ENOBUFS))
 
 
 class FrameSocket(Protocol):
@@ -60,7 +57,7 @@ class SocketCanPort:
         self._clock = clock
         self._restarted = restarted
         self._state = BusState()
-        self._unsent: deque[bytes] = deque()
+        self._unsent = Unsent(frames.send, name, self._state.health)
         self._closed = False
         self._descriptor = frames.fileno()
         self._reader = FrameReader()
@@ -76,12 +73,8 @@ class SocketCanPort:
         return await self._batches.next()
 
     def send(self, frame: CanFrame) -> None:
-        """See CanPort. What finds no room waits, the oldest is given up when UNSENT_MAX wait."""
-        if len(self._unsent) == UNSENT_MAX:
-            self._unsent.popleft()
-            self.bus.unsent += 1
-        self._unsent.append(raw_of(frame))
-        self._flush()
+        """See CanPort."""
+        self._unsent.send(raw_of(frame))
 
     def close(self) -> None:
         """See CanPort."""
@@ -90,8 +83,7 @@ class SocketCanPort:
             self._socket.close()
 
     def _take(self) -> list[CanFrame]:
-        if self._unsent:
-            self._flush()
+        self._unsent.flush()
         frames: list[CanFrame] = []
         try:
             full = True
@@ -123,16 +115,6 @@ class SocketCanPort:
         if refused:
             key = f"restart: {refused}"
             self.bus.errors[key] = self.bus.errors.get(key, 0) + 1
-
-    def _flush(self) -> None:
-        while self._unsent:
-            try:
-                self._socket.send(self._unsent[0])
-            except OSError as error:
-                if error.errno in _FULL:
-                    return
-                raise PortLost(f"port {self._name}: {error.strerror}") from error
-            self._unsent.popleft()
 
 
 def open_socketcan(interface: str, name: str, can_ids: tuple[tuple[int, bool], ...], clock: Clock) -> SocketCanPort:
