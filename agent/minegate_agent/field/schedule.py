@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 LOST_AFTER = 3
-PROBE_SHARE = 0.05  # of the line's time, for lost devices, when the living need all of it
+PROBE_SHARE = 0.03  # of the line's time, for lost devices, when the living need all of it
 _CREDIT_MAX_MS = 1000.0
 _LOOK_AGAIN_MS = 1000.0
 
