@@ -6,7 +6,7 @@ from collections import deque
 from pathlib import Path
 
 from minegate_drivers.ports import CanFrame
-from minegate_interlock.node_wire import EFF_FLAG, STRUCT
+from minegate_interlock.node_wire import EFF_FLAG, ERR_FLAG, STRUCT
 from minegate_node.can_link import CanLink, CanPort
 from minegate_node.relay import RelayNode
 from minegate_sim.slcan import Slcan, text_of
@@ -132,3 +132,8 @@ def frames_of(structs: bytes) -> list[tuple[int, bytes]]:
         assert word & EFF_FLAG
         found.append((word & ~EFF_FLAG, data[:length]))
     return found
+
+
+def error(kinds: int, state: int = 0) -> bytes:
+    """An error frame of the gateway's own controller."""
+    return STRUCT.pack(ERR_FLAG | kinds, 8, bytes((0, state)))
