@@ -24,6 +24,7 @@ from minegate_drivers.port_health import PortHealth
 from minegate_drivers.sdk import CanDriver, Catalogued, Driver, LineDriver, MessageDriver, Option
 from minegate_drivers.vda5050 import Vda5050
 from minegate_drivers.wire_node import WireNode
+from minegate_drivers.wire_node_can import WireNodeCan
 
 GROUP = "minegate.drivers"
 OURS: dict[str, type[Catalogued]] = {
@@ -34,6 +35,7 @@ OURS: dict[str, type[Catalogued]] = {
         Dlt645Meter,
         FramedDevice,
         WireNode,
+        WireNodeCan,
         DbcListener,
         J1939Listener,
         CanopenNode,
