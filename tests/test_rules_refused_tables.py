@@ -13,7 +13,7 @@ from minegate_interlock.lines import Cause, Command, Verb, What
 from minegate_interlock.orders import answer, order
 from minegate_interlock.proof_test import Finding, Key, Running, find_lock
 from minegate_interlock.rules import RulesError, Suspension, Vote, Watch, load
-from minegate_interlock.state import Bypass, FreeFan, Heard
+from minegate_interlock.state import Bypass, Cut, FreeFan, Heard, OutputsUp, Reset
 from place_rules import by_place
 
 TEXT = EXAMPLE.read_text(encoding="utf-8")
@@ -73,6 +73,7 @@ def test_a_point_that_was_bypassed_and_speaks_again_is_told_back() -> None:
         (Command(Verb.END, "x", "Li", ""), "point 'x' is in no limit"),
         (Command(Verb.FREE_FAN, "x", "Li", "plan"), "fan lock 'x' is not one of ['1201-fan']"),
         (Command(Verb.FREE_FAN, "1201-fan", "Li", " "), "a reason is needed"),
+        (Command(Verb.CUT, "x", "Li", ""), f"area 'x' is not one of ['{AREA}']"),
         (Command(99, AREA, "Li", ""), "verb 99 is not known"),
     ],
 )
@@ -81,6 +82,26 @@ def test_an_act_about_nothing_known_is_refused_in_words(command: Command, words:
     event, refused = order(own, Story(own).state, command, 0)
     assert event is None
     assert words in refused
+
+
+def test_the_answer_to_a_reset_says_what_stands_against_it() -> None:
+    story = Story()
+    own = story.rules
+    cut, reset = Cut(AREA, "Li", ""), Reset(AREA, "Li")
+    assert order(own, story.state, Command(Verb.CUT, AREA, "Li", ""), 0) == (cut, "")
+    assert answer(own, story.state, cut, 0) == (True, f"{AREA}: power is not permitted until a reset")
+    for area in own.areas:
+        story.tell(OutputsUp(area.name, True))
+    story.hear_all()
+    assert answer(own, story.state, reset, 1000) == (
+        False, f"{AREA}: still locked: start, 60 s of the power-on lock are left"
+    )  # fmt: skip
+    story.hear(T1, 1.6)
+    words = f"{AREA}: still locked: limit, {T1} = 1.6 %CH4, cut 1.5, restore 1"
+    assert answer(own, story.state, reset, 1000) == (False, words)
+    story.hear(T1, 0.5)
+    story.tell(OutputsUp(AREA, False))
+    assert answer(own, story.state, reset, 1000) == (False, f"{AREA}: still locked: fault")
 
 
 def test_a_fan_that_is_freed_by_hand_is_answered() -> None:
