@@ -1,8 +1,8 @@
 """`minegate bench isolation`: how late a line is read while the driver on another line misbehaves.
 
 Two lines with one head each, both asked every `PERIOD_MS` by a real field process. The heads live in this process and
-note when they are asked. A period longer than it should be is the delay that the neighbour has caused; the first row,
-where everybody behaves, shows what this machine causes by itself.
+note when they are asked. Shown is by how much periods of the good line are too long (p50 / p99.9 / max); where
+everybody behaves, it is what this machine causes by itself.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from minegate_tools.bench.table import Row, show
 
 HELP = "how late a line is read while the driver of another line raises, talks nonsense, spins or eats memory"
 PERIOD_MS = 20
-DELAY_MS_PROMISED = 5.0
+DELAY_MS_PROMISED = 5.0  # more than while everybody behaves
+RARE = 0.999
 _REQUEST_BYTES = 8
 _START_S = 30.0
 _METADATA = "Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n"
@@ -81,16 +82,24 @@ class Delays(NamedTuple):
 def run(asked: argparse.Namespace) -> int:
     """Every case once, `asked.seconds` each, 20 unless given; 0 if every promise is kept."""
     broken = 0
+    own_ms = 0.0
     for case in CASES:
         delays = asyncio.run(_measure(case, asked.seconds or 20.0))
-        kept = delays.at(0.999) < DELAY_MS_PROMISED
-        measured = f"{delays.at(0.5):.2f} / {delays.at(0.999):.2f} / {delays.at(1.0):.2f} ms"
-        promised = f"p99.9 < {DELAY_MS_PROMISED:g} ms"
-        about = f"{case.words}: delay of the other line p50 / p99.9 / max"
-        show(Row(about, measured, promised, kept) if case.way != "well" else Row(about, measured))
-        show(Row(f"  periods of the other line, questions to the odd head {delays.odd_asked}",
-                 f"{len(delays.too_long_ms)}"))  # fmt: skip
-        broken += case.way != "well" and not kept
+        rare_ms = delays.at(RARE)
+        measured = f"{delays.at(0.5):.2f} / {rare_ms:.2f} / {delays.at(1.0):.2f} ms"
+        if case.way == "well":
+            own_ms = rare_ms
+            show(Row(case.words, measured))
+        else:
+            kept = rare_ms - own_ms < DELAY_MS_PROMISED
+            show(Row(case.words, measured, f"p99.9 < {own_ms:.2f} + {DELAY_MS_PROMISED:g} ms", kept))
+            broken += not kept
+        show(
+            Row(
+                "  periods of the other line; questions to the odd head",
+                f"{len(delays.too_long_ms)}; {delays.odd_asked}",
+            )
+        )
     return 1 if broken else 0
 
 
