@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from minegate_interlock.forms import UnfitError
-from minegate_interlock.terms import REACTION_MAX_MS, Area, FanOutput, Limit, Output, Rules, Timing, Vote, Watch
+from minegate_interlock.terms import Area, FanOutput, Limit, Output, Rules, Timing, Vote, Watch
 
 BAUD_RATES = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 
@@ -87,10 +87,10 @@ def _limit(limit: Limit, rules: Rules) -> None:
     if limit.alarm is not None and not sign * limit.alarm <= sign * limit.cut:
         raise UnfitError(f"{where}: alarm = {limit.alarm:g} is on the wrong side of cut = {limit.cut:g}")
     timing = rules.timing
-    rest = REACTION_MAX_MS - timing.tick_ms - timing.lease_ms
+    rest = limit.reaction_ms - timing.tick_ms - timing.lease_ms
     if not limit.stale_ms <= rest:
         raise UnfitError(
-            f"{where}: stale_ms = {limit.stale_ms} is above {rest} = {REACTION_MAX_MS} ms - tick_ms {timing.tick_ms}"
+            f"{where}: stale_ms = {limit.stale_ms} is above {rest} = {limit.reaction_ms} ms - tick_ms {timing.tick_ms}"
             f" - lease_ms {timing.lease_ms}: silence would not cut in time"
         )
     _release(where, limit.alarm_release)
