@@ -11,7 +11,7 @@ from engine_heading import EngineHeading
 from heading import AREA, T1, rules
 from minegate_interlock.feed import probable_part, why_lost
 from minegate_interlock.lines import Cause, Reaction, Verb, What, pack, unpack
-from minegate_interlock.node_output import SILENT
+from minegate_interlock.outlet import SILENT
 from minegate_interlock.reaction import EDGES_MS, Reactions, counts_of, quantile_ms
 from minegate_interlock.rules import Output, Rules
 from minegate_wire.messages import CONTACT_CLOSED, CONTACT_MISMATCH, CONTACT_OPEN

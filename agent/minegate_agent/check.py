@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from minegate_agent.config import ConfigError, Uplink
 from minegate_agent.field.plan import LinePlan, plan_site, problems
+from minegate_agent.output_ports import shared_ports
 from minegate_agent.reaction_times import RuleTime, rule_times, too_slow
 from minegate_agent.site import FILE, Site, load_site
 from minegate_interlock.rules import Area, Rules, RulesError, load
@@ -80,27 +81,7 @@ def _crossed(site: Site, rules: Rules) -> Iterator[str]:
     for area in rules.areas:
         if area.feed_point and area.feed_point not in points:
             yield f"area {area.name!r}: feed_point {area.feed_point!r} is read by nobody: {FILE} does not have it"
-    yield from _lines_shared(site, rules)
-
-
-def _lines_shared(site: Site, rules: Rules) -> Iterator[str]:
-    """Two owners of one line would disturb each other's frames; a link and its target are one line."""
-    owners = {
-        _real(site.folder, port.device or port.channel): port.name
-        for port in site.config.port
-        if port.kind in ("serial", "can") and "://" not in port.device
-    }
-    for output in rules.outputs:
-        owner = owners.get(_real(site.folder, output.device))
-        if owner is not None:
-            yield (
-                f"output {output.name!r}: device {output.device!r} is also port {owner!r} of {FILE}; "
-                "an output needs a line of its own"
-            )
-
-
-def _real(folder: Path, device: str) -> Path:
-    return (folder / device).resolve()
+    yield from shared_ports(site, rules)
 
 
 def _uplink(site: Site) -> Iterator[str]:

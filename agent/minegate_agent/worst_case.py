@@ -15,13 +15,12 @@ from minegate_agent.field.wire_time import gap_ms, wire_ms
 from minegate_agent.site import SiteDevice
 from minegate_drivers.port_health import PortHealth
 from minegate_drivers.sdk import CanDriver
-from minegate_interlock.terms import Area, FanLock, FanOutput, Output, Rules, Timing
+from minegate_interlock.output_kinds import AnyOutput, hold_ms, permit_ms
+from minegate_interlock.terms import Area, FanLock, Rules, Timing
 
 HOP_MS = 15.0  # each process that a reading passes, on a busy machine; `minegate bench trip` holds all of them to that
 RELEASE_MS = 50.0  # loop of the node and drop-out of its contactor; makers give 10-40 ms for the latter
 PULL_IN_MS = 80.0  # loop of the node and a contactor that closes; makers give 20-70 ms
-_PERMIT_BYTES, _SEALED_BYTES = 19, 27  # on the relay's line (minegate_wire)
-_BITS = 10
 # A frame of 8 bytes with every stuff bit: 11-bit and 29-bit identifiers (Davis et al., "Controller Area Network
 # schedulability analysis: refuted, revisited and revised", 2007)
 _CAN_BITS = {False: 135, True: 160}
@@ -43,7 +42,7 @@ class Worst(NamedTuple):
     stale_ms: float = 0.0  # how long a silence is endured
     processes_ms: float = 0.0  # from process to process
     tick_ms: float = 0.0  # of the interlock, which looks for silence
-    output_ms: float = 0.0  # OPEN is lost: the relay node's lease runs out, and its contact drops out
+    output_ms: float = 0.0  # OPEN is lost: the lease (or watchdog) runs out, and the contact drops out
 
     @property
     def total_ms(self) -> float:
@@ -109,20 +108,15 @@ def opens_ms(area: Area, rules: Rules) -> float:
     return max(released_ms(output, rules.timing) for output in own)
 
 
-def released_ms(output: Output, timing: Timing) -> float:
-    """From the last PERMIT that was sent to the open contact, if nothing follows it."""
-    return permit_ms(output) + timing.lease_ms + RELEASE_MS
+def released_ms(output: AnyOutput, timing: Timing) -> float:
+    """From the last word that was sent to the open contact, if nothing follows it."""
+    return permit_ms(output) + hold_ms(output, timing) + RELEASE_MS
 
 
 def closes_ms(fan: FanLock, rules: Rules) -> float:
     """From the decision to the closed contact of a fan's lock; one PERMIT is lost."""
     own = [output for output in rules.fan_outputs if output.name in fan.outputs]
     return max(rules.timing.renew_ms + permit_ms(output) + PULL_IN_MS for output in own)
-
-
-def permit_ms(output: Output | FanOutput) -> float:
-    """What a PERMIT takes on the output's line."""
-    return (_SEALED_BYTES if output.key_file else _PERMIT_BYTES) * _BITS * 1000 / output.baud
 
 
 def _most_dead(way: Way) -> int:

@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+from minegate_interlock.open_output import open_output
 from minegate_interlock.process import Process
 from minegate_interlock.rules import RulesError, load
-from minegate_interlock.serial_line import SerialLine
 from minegate_interlock.world import World
 
 
@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="where the sockets are")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
-    world = World(_now_ms, int.from_bytes(os.urandom(4), "little") or 1, SerialLine, _utc_s)
+    world = World(_now_ms, int.from_bytes(os.urandom(4), "little") or 1, open_output, _utc_s)
     try:
         rules = load(given.rules.read_bytes(), str(given.rules), _utc_s())
         given.run.mkdir(parents=True, exist_ok=True)

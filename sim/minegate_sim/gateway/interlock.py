@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from minegate_interlock.output_kinds import AnyOutput
 from minegate_interlock.process import Process
 from minegate_interlock.rules import load
 from minegate_interlock.world import Line, World
@@ -17,7 +18,7 @@ class InterlockProgram:
     """Building it starts it. OSError or RulesError as the real one."""
 
     def __init__(
-        self, rules: Path, run_folder: Path, clock: SimClock, boot: int, open_line: Callable[[str, int], Line]
+        self, rules: Path, run_folder: Path, clock: SimClock, boot: int, open_line: Callable[[AnyOutput, Path], Line]
     ) -> None:
         self.name = "interlock"
         self.stalled = False

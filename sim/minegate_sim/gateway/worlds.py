@@ -15,6 +15,7 @@ from minegate_agent.link.broker import BrokerSettings
 from minegate_agent.link.world import LinkWorld
 from minegate_agent.site import Site
 from minegate_agent.world import FieldWorld
+from minegate_interlock.output_kinds import AnyOutput, port
 from minegate_interlock.world import Line, LineLost
 from minegate_sim.broker import SimBroker
 from minegate_sim.gateway.can import CanCable, SimCanPort
@@ -32,11 +33,11 @@ class Around(NamedTuple):
     cables: Mapping[str, Cable | CanCable]
     underground: Underground
 
-    def open_output(self, device: str, baud: int) -> Line:
+    def open_output(self, output: AnyOutput, folder: Path) -> Line:
         """For the interlock."""
-        cable = self.cables.get(Path(device).name)
+        cable = self.cables.get(Path(port(output)).name)
         if not isinstance(cable, Cable):
-            raise LineLost(f"{device}: No such file or directory")
+            raise LineLost(f"{folder / port(output)}: No such file or directory")
         return SimSerialLine(cable)
 
 
