@@ -1,4 +1,4 @@
-"""`python -m minegate_agent.field DIR`. Exit code 2: gateway.toml cannot be used."""
+"""`python -m minegate_agent.field DIR`. Exit code 2: gateway.toml cannot be used, or a rule would act too late."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+from minegate_agent.check import admit_times
 from minegate_agent.clock import SystemClock
 from minegate_agent.config import ConfigError, Port
 from minegate_agent.field.app import run_field
@@ -55,6 +56,7 @@ def main() -> int:
     try:
         site = load_site(Path(sys.argv[1]))
         admit(site)
+        admit_times(site)
     except IndexError:
         print("usage: python -m minegate_agent.field DIR", file=sys.stderr)
         return 2
