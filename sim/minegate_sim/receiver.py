@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from minegate_agent.link.delivered import DeliveredEvent, DeliveredScan, PayloadError, decode, opened
+from minegate_agent.link.ledger import gone
 from minegate_agent.link.payload import BIRTH, STATE
 
 Origin = tuple[str, int]  # process and boot
@@ -95,7 +96,7 @@ class Receiver:
 
     def _loss(self, event: dict[str, Any]) -> None:
         if event.get("of") == "journal":
-            self.journal_lost.append((event["first"], event["last"]))
+            self.journal_lost += gone(event)
         else:
             self.lost[event["boot"]].append((event["first"], event["last"]))
 

@@ -88,6 +88,7 @@ class Link:
         async with asyncio.TaskGroup() as tasks:
             jobs: dict[str, Coroutine[Any, Any, object]] = {
                 "committer": self._committer.keep_writing(),
+                "budget": self._committer.keep_budget(),
                 "intake": self._intake.serve(sockets / "scans.sock"),
                 "verdicts": self._verdicts.keep_listening(sockets / "verdicts.sock"),
                 "status": status.serve(sockets / "status.sock", self._document),

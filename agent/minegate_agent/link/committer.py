@@ -90,6 +90,15 @@ class Committer:
             if not await self.commit():
                 await asyncio.sleep(RETRY_S)
 
+    async def keep_budget(self) -> None:
+        """Bring the journal to its byte budget whenever it has grown beyond it, for ever; nobody waits for it."""
+        while True:
+            seen = self.durable.value
+            if self._journal.wants_room:
+                await asyncio.to_thread(self._journal.keep_budget)
+                self._declare_losses()
+            await self.durable.above(seen)
+
     async def commit(self) -> bool:
         """Commit what is appended now; False if the disk refuses. Everything stays pending then."""
         self._waiting.clear()
@@ -133,13 +142,12 @@ class Committer:
     def _declare_losses(self) -> None:
         """Journal what the journal itself lost. At once and together: `take_losses` counts on the next sequences."""
         for loss in self._journal.take_losses():
-            told = loss_event(loss, self._clock.utc_ms())
+            event = loss_event(loss, self._clock.utc_ms())
             log.error(
                 "journal: %d records lost, sequences %d to %d (%s)", loss.count, loss.first, loss.last, loss.reason
             )
-            for event in (told, *loss.loss_events):
-                body = encode_event(event)
-                self._noted(self._journal.append(EVENT, body), event, body)
+            body = encode_event(event)
+            self._noted(self._journal.append(EVENT, body), event, body)
 
     def _refused(self, error: OSError) -> None:
         """While the disk is away people still see what happens; the page says that the disk is away."""
