@@ -10,7 +10,11 @@ Measures on this machine what is promised about speed, each figure beside a plai
 the same run, because only such ratios mean something elsewhere. Needs the packages of the extra `dev` (the script's
 libraries) and takes some minutes; a busy machine disturbs it. The exit code is 1 if a promise was not kept.
 """
-_WHAT = {"line": "an RS-485 line: its use, dead slaves, CPU", "can": "a CAN bus: frames lost, CPU"}
+_WHAT = {
+    "line": "an RS-485 line: its use, dead slaves, CPU",
+    "can": "a CAN bus: frames lost, CPU",
+    "uplink": "the whole agent through a broker: CPU, memory, latency, bytes, backlog, outage",
+}
 
 
 def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,6 +27,10 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     command.add_argument("what", choices=sorted(_WHAT), help="; ".join(f"{key}: {text}" for key, text in _WHAT.items()))
     command.add_argument("--seconds", type=float, help="of traffic for each figure, instead of what each needs")
+    command.add_argument(
+        "--only", metavar="PART,...", help="uplink: cost, quiet, latency, drain, outage; all if left out"
+    )
+    command.add_argument("--peers", action="store_true", help="uplink: install thingsboard-gateway beside, and compare")
     command.set_defaults(do=_do)
 
 
