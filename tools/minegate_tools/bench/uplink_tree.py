@@ -140,5 +140,5 @@ def _io(pid: int) -> int:
 
 def _name(pid: int) -> str:
     words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    modules = [word.decode() for word in words if word.startswith(b"minegate_")]
+    modules = [word.decode() for word in words if word.startswith(b"minegate_") and not word.endswith(b".bound")]
     return modules[0].removeprefix("minegate_").replace("agent.", "") if modules else "process"
