@@ -13,15 +13,13 @@ from minegate_agent.check import admit_times
 from minegate_agent.clock import SystemClock
 from minegate_agent.config import ConfigError, Port
 from minegate_agent.field.app import run_field
-from minegate_agent.field.can_port import open_can
 from minegate_agent.field.isolation import AgedSink, Isolated
-from minegate_agent.field.message_port import open_messages
 from minegate_agent.field.plan import admit
 from minegate_agent.field.spin_guard import guard
 from minegate_agent.field.tcp_port import open_line as open_any_line
 from minegate_agent.site import Site, SiteDevice, load_site
 from minegate_agent.world import FieldWorld
-from minegate_drivers.ports import CanPort, LinePort
+from minegate_drivers.ports import CanPort, LinePort, MessagePort
 
 
 async def _run(site: Site) -> None:
@@ -29,7 +27,14 @@ async def _run(site: Site) -> None:
         return await open_any_line(port, site.folder)
 
     async def open_bus(port: Port, can_ids: tuple[tuple[int, bool], ...]) -> CanPort:
+        from minegate_agent.field.can_port import open_can  # python-can is loaded where there is a CAN bus
+
         return await open_can(port, can_ids, site.folder)
+
+    async def open_messages(port: Port, topics: tuple[str, ...]) -> MessagePort:
+        from minegate_agent.field import message_port  # the same for MQTT
+
+        return await message_port.open_messages(port, topics)
 
     clock = SystemClock()
 
