@@ -133,6 +133,11 @@ class Rs485:
             if isinstance(fault, Babble):
                 del self._babbles_ms[fault]
 
+    def reaches(self, device: str) -> bool:
+        """Whether no cut lies between the masters and that device."""
+        at = next(index for index, each in enumerate(self.devices) if each.name == device)
+        return not any(cut <= at for cut in self._cuts())
+
     def say(self, tap: Tap, data: bytes, now_ms: float) -> None:
         """A master hands `data` to its UART: behind what it still has to say."""
         own = [speech for speech in self._speeches if speech.sender is tap]

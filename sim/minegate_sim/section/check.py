@@ -145,7 +145,12 @@ def _lines(plan: Plan) -> None:
     _once("output", (area.output for area in plan.area))
     for limit in plan.limit:
         _one_of(f"limit of {limit.point}: area", limit.area, (area.name for area in plan.area))
-        _one_of("limit: point", limit.point, (sensor.point for sensor in plan.sensor))
+        others = [*limit.neighbours, *([limit.agrees_with] if limit.agrees_with is not None else [])]
+        for point in (limit.point, *others):
+            _one_of("limit: point", point, (sensor.point for sensor in plan.sensor))
+    for place in plan.place:
+        _one_of(f"place of {place.point}: area", place.area, (area.name for area in plan.area))
+        _one_of("place: point", place.point, (sensor.point for sensor in plan.sensor))
 
 
 def _inside(plan: Plan, where: str, name: str, at_m: float) -> None:
