@@ -7,7 +7,6 @@ follow.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import selectors
@@ -23,6 +22,7 @@ from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, Po
 from minegate_interlock.node_key import use_keys
 from minegate_interlock.readers import Readers
 from minegate_interlock.rules import FanOutput, Output, Rules
+from minegate_interlock.rules_file import RulesFile
 from minegate_interlock.world import Line, LineLost, World
 
 log = logging.getLogger("interlock")
@@ -41,8 +41,7 @@ class Process:
     def __init__(self, rules: Rules, rules_file: Path, run_folder: Path, world: World) -> None:
         self.selector = selectors.DefaultSelector()
         self._rules = rules
-        self._rules_file = rules_file
-        self._disk_hash = rules.file_hash
+        self._rules_file = RulesFile(rules_file, rules.file_hash)
         self._run_folder = run_folder
         self._now_ms = world.now_ms
         self._utc_s = world.utc_s
@@ -244,7 +243,7 @@ class Process:
 
     def _open_line(self, output: Output | FanOutput) -> None:
         try:
-            line = self._open(str(self._rules_file.parent / output.device), output.baud)
+            line = self._open(str(self._rules_file.path.parent / output.device), output.baud)
         except LineLost as error:
             self._trouble(output.name, str(error))
             return
@@ -306,14 +305,10 @@ class Process:
         self._readers.tell_areas(now_ms)
 
     def _look_at_rules(self, now_ms: int) -> None:
-        try:
-            found = hashlib.sha256(self._rules_file.read_bytes()).digest()
-        except OSError:
-            found = b""
-        if found != self._disk_hash:
-            self._disk_hash = found
-            if found != self._rules.file_hash:
-                self._engine.rules_edited(now_ms)
-                log.warning(
-                    "%s: edited; the rules %s stay in force until restart", self._rules_file, self._rules.hash[:8].hex()
-                )
+        if self._rules_file.edited():
+            self._engine.rules_edited(now_ms)
+            log.warning(
+                "%s: edited; the rules %s stay in force until restart",
+                self._rules_file.path,
+                self._rules.hash[:8].hex(),
+            )

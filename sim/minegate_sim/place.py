@@ -44,7 +44,9 @@ class Place(Protocol):
         """Who publishes messages, by device name."""
 
     def site(self) -> Mapping[str, str]:
-        """The texts of `gateway.toml` and `rules.toml` (and other files) of a gateway that fits this place."""
+        """The texts of `gateway.toml` and `rules.toml` (and other files) of a gateway that fits this place. Without
+        `rules.toml` the gateway has no interlock.
+        """
 
     def step(self, now_ms: float) -> None:
         """Let the physics up to `now_ms` pass."""

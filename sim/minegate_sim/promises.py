@@ -32,7 +32,8 @@ class Promises:
 
     def _look(self) -> None:
         mine = self._mine
-        now_ms, values, contacts = mine.now_ms, mine.place.values(), mine.place.contacts()
+        now_ms, contacts = mine.now_ms, mine.place.contacts()
+        values = mine.place.values() if mine.rules.limits else {}
         self._read_answers()
         for index, limit in enumerate(mine.rules.limits):
             if within(limit, values[limit.point]):

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from minegate_agent.clock import SystemClock
@@ -14,6 +15,7 @@ from minegate_agent.config import ConfigError, Port
 from minegate_agent.field.app import run_field
 from minegate_agent.field.can_port import open_can
 from minegate_agent.field.isolation import AgedSink, Isolated
+from minegate_agent.field.loop_lag import LagSelector
 from minegate_agent.field.message_port import open_messages
 from minegate_agent.field.plan import admit
 from minegate_agent.field.spin_guard import guard
@@ -23,20 +25,18 @@ from minegate_agent.world import FieldWorld
 from minegate_drivers.ports import CanPort, LinePort
 
 
-async def _run(site: Site) -> None:
+async def _run(site: Site, clock: SystemClock, lag_ms: Callable[[], float]) -> None:
     async def open_line(port: Port) -> LinePort:
         return await open_any_line(port, site.folder)
 
     async def open_bus(port: Port, can_ids: tuple[tuple[int, bool], ...]) -> CanPort:
         return await open_can(port, can_ids, site.folder)
 
-    clock = SystemClock()
-
     def isolate(port: Port, devices: list[SiteDevice], sink: AgedSink) -> Isolated:
         return Isolated(site.folder, port, devices, sink, clock.monotonic_ms)
 
     boot = int.from_bytes(os.urandom(4), "little") or 1
-    world = FieldWorld(clock, boot, open_line, open_bus, open_messages, isolate)
+    world = FieldWorld(clock, boot, open_line, open_bus, open_messages, isolate, lag_ms)
     guarding = asyncio.create_task(guard(), name="spin guard")
     running = asyncio.ensure_future(run_field(site, world))
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -61,7 +61,10 @@ def main() -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    asyncio.run(_run(site))
+    clock = SystemClock()
+    waiting = LagSelector(clock.monotonic_ms)
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(waiting)) as runner:
+        runner.run(_run(site, clock, waiting.take_ms))
     return 0
 
 

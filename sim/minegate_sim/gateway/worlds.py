@@ -56,8 +56,9 @@ async def field(around: Around, clock: SimClock, boot: int, program: LoopProgram
     async def open_messages(port: Port, topics: tuple[str, ...]) -> SimMessagePort:
         return SimMessagePort(around.underground, port.name, topics, program.wake)
 
+    world = FieldWorld(clock, boot, open_line, open_can, open_messages, lag_ms=program.loop.lag_ms)
     with suppress(asyncio.CancelledError):
-        await run_field(around.site, FieldWorld(clock, boot, open_line, open_can, open_messages))
+        await run_field(around.site, world)
 
 
 async def link(
