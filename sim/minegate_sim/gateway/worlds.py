@@ -65,13 +65,14 @@ async def link(
     around: Around,
     clock: SimClock,
     seed: int,
+    machine: str,
     disk: HeldDisk,
     broker: Callable[[BrokerSettings, Callable[[], None]], SimBroker],
     program: LoopProgram,
 ) -> None:
     """The link process, until it is asked to end: as its `__main__` does it."""
     stop = asyncio.Event()
-    running = Link(around.site, LinkWorld(clock, disk, lambda settings: broker(settings, program.wake), seed))
+    running = Link(around.site, LinkWorld(clock, disk, lambda settings: broker(settings, program.wake), seed, machine))
     task = asyncio.ensure_future(running.run(stop))
     try:
         await asyncio.shield(task)
