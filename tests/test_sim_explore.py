@@ -21,10 +21,15 @@ from minegate_sim.run import run
 from minegate_sim.scenario import ScenarioError, load, text_of
 
 SCENARIOS = sorted((Path(__file__).parents[1] / "sim" / "minegate_sim" / "scenarios").glob("*.toml"))
+LONG_S = 3600.0  # of virtual time: half a minute and more of real time
+EACH = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.long] if load(path).lasts_s > LONG_S else [])
+    for path in SCENARIOS
+]
 SEEDS_TO_FIND_MAX = 200
 
 
-@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EACH)
 def test_every_shipped_scenario_is_kept(path: Path) -> None:
     scenario = load(path)
     assert all(known(expect.words) for expect in scenario.expect)
@@ -42,7 +47,7 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process_and_another_seed_
     assert explore(scenario_of(4)).digest != explore(scenario_of(3)).digest
 
 
-# 678: field ends by itself, and the power goes before its tally is on the medium
+# 678: field ends by itself, and the power goes before its tally is on the medium (sim/FINDINGS.md)
 @pytest.mark.parametrize("seed", [*range(1, 7), 678])
 def test_the_promises_hold_whatever_goes_wrong(seed: int) -> None:
     assert explore(scenario_of(seed)).breaches == ()

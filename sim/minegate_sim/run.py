@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from math import isnan
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from minegate_sim.place import Truth
 from minegate_sim.places import PLACES
 from minegate_sim.promises import Promises, account
 from minegate_sim.record import Record
-from minegate_sim.scenario import Scenario
+from minegate_sim.scenario import Expect, Scenario
 
 LOOK_MS = 1000.0  # at the account, for when the backlog was drained
 PIECE_MS = 1000.0  # of a run between two words to whoever shows progress
@@ -50,7 +51,7 @@ def run(scenario: Scenario, *, progress: Callable[[float], None] = lambda _: Non
     place = PLACES[scenario.place](scenario.seed, scenario.speed)
     with tempfile.TemporaryDirectory(prefix="mg") as folder:
         mine = Mine(place, scenario.seed, Path(folder), edit=edit, record_buses=buses)
-        watcher = _Watcher(mine)
+        watcher = _Watcher(mine, scenario.expect)
         Promises(mine)  # lives in the mine's listeners
         with mine:
             for mishap in scenario.plan:
@@ -69,12 +70,15 @@ def run(scenario: Scenario, *, progress: Callable[[float], None] = lambda _: Non
 
 
 class _Watcher:
-    """Gathers what the expectations ask about."""
+    """Gathers what the expectations ask about, and no more: it looks at every step of the place."""
 
-    def __init__(self, mine: Mine) -> None:
+    def __init__(self, mine: Mine, expected: Iterable[Expect]) -> None:
         self._mine = mine
+        words = " ".join(expect.words for expect in expected)
+        self._points = [point for point in mine.place.values() if point in words]
+        self._asks_for_backlog = "backlog" in words
         self._contacts: list[tuple[float, str, bool]] = []
-        self._highest: dict[str, float] = {}
+        self._highest = dict(mine.place.values())
         self._arrived: list[tuple[float, str, str]] = []
         self._events = 0
         self._drained: list[float] = []
@@ -95,15 +99,15 @@ class _Watcher:
 
     def _step(self) -> None:
         mine = self._mine
-        for point, value in mine.place.values().items():
-            if not value <= self._highest.get(point, value):
-                self._highest[point] = value
-            self._highest.setdefault(point, value)
+        values = mine.place.values() if self._points else {}
+        for point in self._points:
+            if values[point] > self._highest[point] or isnan(self._highest[point]):
+                self._highest[point] = values[point]
         events = mine.receiver.events
         for _, event in events[self._events :]:
             self._arrived.append((mine.now_ms / 1000.0, str(event["kind"]), str(event.get("reason", ""))))
         self._events = len(events)
-        if mine.now_ms >= self._look_ms:
+        if self._asks_for_backlog and mine.now_ms >= self._look_ms:
             self._look_ms = mine.now_ms + LOOK_MS
             if mine.receiver.has_all_but(mine.gateway.produced_now(), NEWEST_ITEMS):
                 self._drained.append(mine.now_ms / 1000.0)

@@ -18,6 +18,8 @@ from minegate_agent.link.verdict_event import event_of
 from minegate_interlock.lines import RECORD_BYTES_MAX, AreaState, Refused, Resume, Verdict, pack, unpack
 
 RETRY_S = 0.5
+NOBODY_S = 2.0  # where no interlock has ever run; its verdicts wait in its ring
+RECORDS_AT_ONCE_MAX = 64  # then the loop has its turn; what still waits wakes it again
 SILENT_S = 5.0  # areas are told each second; who says nothing for so long is not there
 OVERRUN = "ring_overrun"  # the interlock keeps its last 1024 verdicts; older ones were gone when we came
 
@@ -53,6 +55,7 @@ class Verdicts:
         """Connect, listen, connect again, for ever."""
         up = False
         while True:
+            retry_s = RETRY_S
             line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
             try:
                 await asyncio.get_running_loop().sock_connect(line, str(path))
@@ -63,26 +66,41 @@ class Verdicts:
             except (OSError, TimeoutError, EOFError) as error:
                 if up:
                     log.warning("interlock gone: %s", error)
+                elif isinstance(error, FileNotFoundError):
+                    retry_s = NOBODY_S
             finally:
                 line.close()
             if up:
                 up = False
                 self._shown.on_interlock(False, self._clock.monotonic_ms())
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(retry_s)
 
     async def _listen(self, line: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(line, pack(Resume(*self._heard)))
         while True:
+            waits = asyncio.Event()
+            silence = loop.call_later(SILENT_S, waits.set)
+            loop.add_reader(line, waits.set)  # only while nobody reads: it would wake for the same record for ever
             try:
-                async with asyncio.timeout(SILENT_S):
-                    # one byte more than any record: a longer datagram is seen to be too long
-                    datagram = await loop.sock_recv(line, RECORD_BYTES_MAX + 1)
-            except TimeoutError as error:
-                raise TimeoutError(f"silent for {SILENT_S:.0f} s") from error
+                await waits.wait()
+            finally:
+                loop.remove_reader(line)
+                silence.cancel()
+            if await self._hear_all(line) == 0:
+                raise TimeoutError(f"silent for {SILENT_S:.0f} s")
+
+    async def _hear_all(self, line: socket.socket) -> int:
+        """How many records were waiting. Raises EOFError at the end of the line."""
+        for count in range(RECORDS_AT_ONCE_MAX):
+            try:
+                datagram = line.recv(RECORD_BYTES_MAX + 1)  # one byte more than any: a longer one is seen
+            except BlockingIOError:
+                return count
             if not datagram:
                 raise EOFError("it closed the line")
             await self._hear(datagram)
+        return RECORDS_AT_ONCE_MAX
 
     async def _hear(self, datagram: bytes) -> None:
         try:

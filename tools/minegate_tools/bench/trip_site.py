@@ -83,7 +83,9 @@ def _rules(shape: Shape) -> Iterator[str]:
     yield _TIMING
     baud = CAN_RELAY_BAUD if shape.kind == "can" else BAUD
     for line in range(shape.lines):
-        yield _table("[[output]]", name=f"relay-{line}", device=device(line, "relay"), node=FIRST_NODE + line, baud=baud)
+        yield _table(
+            "[[output]]", name=f"relay-{line}", device=device(line, "relay"), node=FIRST_NODE + line, baud=baud
+        )
         yield _table("[[area]]", name=area(line), outputs=[f"relay-{line}"])
         for station in shape.judged if shape.kind == "serial" else (1,):
             yield _table("[[limit]]", area=area(line), point=point(line, station), unit="%CH4", low=0.0, high=4.0,
