@@ -7,7 +7,7 @@ so that one request brings them all. The gateway has no interlock: a place witho
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from minegate_agent.site import FILE
 from minegate_sim.devices.modbus_slave import ModbusSlave
@@ -82,6 +82,11 @@ class Substation:
         self._next_ms = 0.0
         self._truths: list[Truth] = []
 
+    @property
+    def devices(self) -> Collection[str]:
+        """See Place."""
+        return self.faults.keys()
+
     def site(self) -> Mapping[str, str]:
         """See Place."""
         points = [
@@ -117,11 +122,15 @@ class Substation:
 
     def values(self) -> Mapping[str, float]:
         """See Place."""
-        holding = self.cabinet.holding
+        found = self.truths()
         silent = self.cabinet.faults.dead or self.ends[PORT].is_cut
-        found = {name: float(holding[number]) for number, name in enumerate(VALUES)}
-        found |= {name: float(holding[STATES_AT + at // 16] >> at % 16 & 1) for at, name in enumerate(STATES)}
         return dict.fromkeys(found, math.nan) if silent else found
+
+    def truths(self) -> Mapping[str, float]:
+        """See Place: a register holds what it holds."""
+        holding = self.cabinet.holding
+        found = {name: float(holding[number]) for number, name in enumerate(VALUES)}
+        return found | {name: float(holding[STATES_AT + at // 16] >> at % 16 & 1) for at, name in enumerate(STATES)}
 
     def contacts(self) -> Mapping[str, bool]:
         """See Place: there is none."""
