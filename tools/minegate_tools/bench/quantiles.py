@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 
 class Spread(NamedTuple):
-    """Of `count` figures."""
+    """Of that `number` of figures."""
 
-    count: int
+    number: int
     p50: float
     p99: float
     p999: float

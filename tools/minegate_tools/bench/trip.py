@@ -1,4 +1,4 @@
-"""`minegate bench trip`: from over-limit to open contact, measured at the relay, on real processes and in virtual time."""
+"""`minegate bench trip`: from over-limit to open contact, measured at the relay: real processes, and virtual time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from minegate_tools.bench import trip_cases
 from minegate_tools.bench.line import Row
 from minegate_tools.bench.quantiles import Spread, spread
-from minegate_tools.bench.trip_cases import DEAD, Shape
+from minegate_tools.bench.trip_cases import DEAD, PARTS, Shape
 from minegate_tools.bench.trip_disturb import disturbed
 from minegate_tools.bench.trip_run import Cut, gateway
 from minegate_tools.bench.trip_script import measure_script
@@ -27,17 +27,24 @@ Rows = AsyncIterator[Row]
 
 def run(asked: argparse.Namespace) -> int:
     """Measure and print; 0 if every promise is kept."""
+    if unknown := _unknown(asked):
+        print(f"--only: {unknown!r} is not one of {', '.join(PARTS)}", file=sys.stderr)
+        return 2
     return asyncio.run(_run(asked))
 
 
+def _unknown(asked: argparse.Namespace) -> str:
+    named = asked.only.split(",") if asked.only else []
+    return next((name for name in named if name not in PARTS), "")
+
+
 async def _run(asked: argparse.Namespace) -> int:
-    parts: dict[str, Callable[[argparse.Namespace, Path], Rows]] = {
-        "healthy": _healthy, "dead": _dead, "dying": _dying, "disturbed": _disturbed, "can": _can,
-    }  # fmt: skip
+    measure: tuple[Callable[[argparse.Namespace, Path], Rows], ...] = (_healthy, _dead, _dying, _disturbed, _can)
+    parts = dict(zip(PARTS, measure, strict=True))
     print("milliseconds; spreads are p50 / p99 / p99.9 / max")
     _show(_HEAD)
     broken = 0
-    for name in asked.only or parts:
+    for name in asked.only.split(",") if asked.only else parts:
         with tempfile.TemporaryDirectory(prefix="mgb") as folder:
             async for row in parts[name](asked, Path(folder)):
                 _show((*row[:4], "" if row.kept is None else "OK" if row.kept else "BROKEN"))
@@ -58,7 +65,7 @@ async def _healthy(asked: argparse.Namespace, folder: Path) -> Rows:
         cuts = await running.cuts(asked.cuts, patience_s(asked.cuts, shape.lines))
     contact = _contact(cuts)
     promised = trip_cases.CONTACT_P50_MS
-    yield Row(f"over-limit to contact, 9600 baud, 16 heads, {contact.count} cuts", str(contact))
+    yield Row(f"over-limit to contact, 9600 baud, 16 heads, {contact.number} cuts", str(contact), "")
     yield Row("  p50", f"{contact.p50:.0f}", "", f"<= {promised:.0f}", contact.p50 <= promised)
 
 
@@ -78,7 +85,7 @@ async def _dying(asked: argparse.Namespace, folder: Path) -> Rows:
         await running.far.tell(mortal=list(DEAD))
         cuts = await running.cuts(asked.cuts, patience_s(asked.cuts, shape.lines))
     contact, longest = _contact(cuts), trip_cases.CONTACT_MAX_MS
-    yield Row(f"over-limit to contact, two die just then, {contact.count} cuts", str(contact))
+    yield Row(f"over-limit to contact, two die just then, {contact.number} cuts", str(contact), "")
     yield Row("  max", f"{contact.worst:.0f}", "", f"< {longest:.0f}", contact.worst < longest)
 
 
@@ -93,7 +100,7 @@ async def _can(asked: argparse.Namespace, folder: Path) -> Rows:
         cuts = await running.cuts(asked.cuts, patience_s(asked.cuts, shape.lines))
     contact, promised = _contact(cuts), trip_cases.CAN_P999_MS
     period = f"{trip_cases.CAN_PERIOD_MS:.0f} ms"
-    yield Row(f"over-limit to contact, CAN by slcan, a message every {period}, {contact.count} cuts", str(contact))
+    yield Row(f"over-limit to contact, CAN by slcan, a message every {period}, {contact.number} cuts", str(contact), "")
     yield Row("  p99.9", f"{contact.p999:.1f}", "", f"<= {promised:.0f}", contact.p999 <= promised)
 
 
@@ -102,7 +109,7 @@ def contact_rows(ours: list[Cut], theirs: list[Cut]) -> list[Row]:
     own, other = _contact(ours), _contact(theirs)
     high, longest = trip_cases.CONTACT_P999_MS, trip_cases.CONTACT_MAX_MS
     return [
-        Row(f"over-limit to contact, 9600 baud, 16 heads, 2 dead, {own.count} cuts", str(own), str(other)),
+        Row(f"over-limit to contact, 9600 baud, 16 heads, 2 dead, {own.number} cuts", str(own), str(other)),
         Row("  p99.9", f"{own.p999:.0f}", f"{other.p999:.0f}", f"<= {high:.0f}", own.p999 <= high),
         Row("  max", f"{own.worst:.0f}", f"{other.worst:.0f}", f"< {longest:.0f}", own.worst < longest),
         Row("  of the script's median", f"{own.p50 / other.p50:.0%}", "100%"),

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 import tty
+from contextlib import suppress
 from pathlib import Path
 
 from pymodbus.client import AsyncModbusSerialClient
@@ -42,7 +43,7 @@ class Area:
 
     @property
     def _permitted(self) -> bool:
-        return not self._over and time.monotonic() - self._cut_s > _PERMIT_AGAIN_S
+        return not self._over and time.perf_counter() - self._cut_s > _PERMIT_AGAIN_S
 
     async def poll(self, stations: int) -> None:
         """Ask one head after the other, for ever."""
@@ -61,10 +62,8 @@ class Area:
         """Hear the relay, and renew what it is permitted, for ever."""
         while True:
             await asyncio.sleep(_STEP_S)
-            try:
+            with suppress(BlockingIOError):
                 self._node.hear(os.read(self._relay, 4096), _now_ms())
-            except BlockingIOError:
-                pass
             self._send(urgent=False)
 
     def _judge(self, station: int, percent: float) -> None:
@@ -73,7 +72,7 @@ class Area:
             return
         first = not self._over
         self._over.add(station)
-        self._cut_s = time.monotonic()
+        self._cut_s = time.perf_counter()
         if first:
             self._send(urgent=True)
 
@@ -83,7 +82,7 @@ class Area:
 
 
 def _now_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
+    return time.perf_counter_ns() // 1_000_000
 
 
 async def _run(folder: Path, shape: Shape) -> None:
