@@ -7,8 +7,6 @@ follow.
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import os
 import selectors
 import signal
@@ -18,15 +16,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from minegate_interlock import lines, proof_dates, sockets
+from minegate_interlock.digest import sha256
 from minegate_interlock.engine import Engine
 from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, Wanted, pack
 from minegate_interlock.node_key import use_keys
 from minegate_interlock.output_lines import OutputLines
 from minegate_interlock.readers import Readers
 from minegate_interlock.rules import Rules
+from minegate_interlock.told import log
 from minegate_interlock.world import World
-
-log = logging.getLogger("interlock")
 
 STALL_MS = 500
 SLOW_TICK_MS = 1000  # reopening lines, area states, looking at the rules file
@@ -247,7 +245,7 @@ class Process:
 
     def _look_at_rules(self, now_ms: int) -> None:
         try:
-            found = hashlib.sha256(self._rules_file.read_bytes()).digest()
+            found = sha256(self._rules_file.read_bytes())
         except OSError:
             found = b""
         if found != self._disk_hash:
