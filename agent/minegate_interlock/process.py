@@ -7,7 +7,6 @@ follow.
 
 from __future__ import annotations
 
-import logging
 import os
 import selectors
 import signal
@@ -24,9 +23,8 @@ from minegate_interlock.output_lines import OutputLines
 from minegate_interlock.readers import Readers
 from minegate_interlock.rules import Rules
 from minegate_interlock.rules_file import RulesFile
+from minegate_interlock.told import log
 from minegate_interlock.world import World
-
-log = logging.getLogger("interlock")
 
 STALL_MS = 500
 SLOW_TICK_MS = 1000  # reopening lines, area states, looking at the rules file

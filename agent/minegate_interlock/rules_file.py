@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
+
+from minegate_interlock.digest import sha256
 
 
 class RulesFile:
@@ -23,7 +24,7 @@ class RulesFile:
         self._touched = touched
         before = self._found
         try:
-            self._found = hashlib.sha256(self.path.read_bytes()).digest()
+            self._found = sha256(self.path.read_bytes())
         except OSError:
             self._found = b""
         return self._found not in (before, self._in_force)

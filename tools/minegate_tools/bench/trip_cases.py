@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+PARTS = ("healthy", "dead", "dying", "disturbed", "can")
 BAUD = 9600
 HEADS = 16
 DEAD = (5, 11)

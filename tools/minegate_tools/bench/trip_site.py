@@ -32,6 +32,11 @@ def area(line: int) -> str:
     return f"area-{line}"
 
 
+def relay(line: int) -> str:
+    """The name of the output of that line's area."""
+    return f"relay-{line}"
+
+
 def device(line: int, what: str) -> str:
     """The pty of that line's sensors or relay, below the site's folder."""
     return f"sim/{what}-{line}"
@@ -86,7 +91,7 @@ def _rules(shape: Shape) -> Iterator[str]:
         yield _table(
             "[[output]]", name=f"relay-{line}", device=device(line, "relay"), node=FIRST_NODE + line, baud=baud
         )
-        yield _table("[[area]]", name=area(line), outputs=[f"relay-{line}"])
+        yield _table("[[area]]", name=area(line), outputs=[relay(line)])
         for station in shape.judged if shape.kind == "serial" else (1,):
             yield _table("[[limit]]", area=area(line), point=point(line, station), unit="%CH4", low=0.0, high=4.0,
                          alarm=1.0, cut=LIMIT, restore=1.0, stale_ms=STALE_MS, source="bench")  # fmt: skip
