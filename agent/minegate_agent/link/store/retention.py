@@ -141,7 +141,9 @@ class Retention:
         used = self._shelf.bytes_used
         if not self._stuck or used <= self._bytes_max:
             return ""
-        return f"journal: events and what cannot be thinned take {used} bytes, budget {self._bytes_max}; none is given up"
+        return (
+            f"journal: events and what cannot be thinned take {used} bytes, budget {self._bytes_max}; none is given up"
+        )
 
     def _delete_doomed(self) -> None:
         while self._doomed:
