@@ -134,13 +134,17 @@ def test_the_budget_is_kept_after_a_restart_with_a_smaller_one(tmp_path: Path) -
 
 def test_what_was_delivered_before_a_restart_is_no_loss_after_it() -> None:
     disk = SimDisk()
-    journal = tight_journal(disk)
-    write(journal, range(1, 100))
+
+    def opened(bytes_max: int, floor: int, released: int) -> Journal:
+        return Journal.open(FOLDER, segment_bytes=8_000, bytes_max=bytes_max, disk=disk, floor=floor, released=released)
+
+    journal = opened(90_000, 0, 0)
+    write(journal, range(1, 800))
     last = journal.last_sequence
     journal.close()
-    journal = Journal.open(FOLDER, segment_bytes=1_000, bytes_max=5_000, disk=disk, floor=last)
+    journal = opened(60_000, last, last)
     assert committed(journal) == []
     assert journal.first_sequence > 1
     journal.close()
-    journal = Journal.open(FOLDER, segment_bytes=1_000, bytes_max=4_000, disk=disk, floor=last, released=1)
+    journal = opened(40_000, last, 1)
     assert committed(journal) != []  # a second receiver does not have it yet

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from minegate_agent.clock import Clock
 from minegate_agent.link.advance import Advance
 from minegate_agent.link.ahead import Ahead
-from minegate_agent.link.journal import EVENT, Full, Journal, Record
+from minegate_agent.link.journal import EVENT, Full, Journal, Loss, Record
 from minegate_agent.link.loss_event import loss_event
 from minegate_agent.link.records import encode_event
 from minegate_agent.link.store.form import Origin
+from minegate_agent.link.store.losses import JOURNAL_THINNED
 
 GROUP_RECORDS_MAX = 2000  # as many waiting records are committed without waiting for `commit_ms`
 RETRY_S = 1.0
@@ -52,6 +53,7 @@ class Committer:
         self._many = asyncio.Event()
         self._error = ""
         self._trouble = ""
+        self._thinning = False
 
     async def append(self, klass: int, body: bytes, origin: Origin | None = None) -> int:
         """Give the record its sequence. Waits while the disk has fallen so far behind that there is no room."""
@@ -148,11 +150,20 @@ class Committer:
         """Journal what the journal itself lost. At once and together: `take_losses` counts on the next sequences."""
         for loss in self._journal.take_losses():
             event = loss_event(loss, self._clock.utc_ms())
-            log.error(
-                "journal: %d records lost, sequences %d to %d (%s)", loss.count, loss.first, loss.last, loss.reason
-            )
+            self._say(loss)
             body = encode_event(event)
             self._noted(self._journal.append(EVENT, body), event, body)
+
+    def _say(self, loss: Loss) -> None:
+        """Damage each time; that readings are thinned once, because from then on it goes on."""
+        told = (loss.count, loss.first, loss.last, loss.reason)
+        if loss.reason != JOURNAL_THINNED:
+            log.error("journal: %d records lost, sequences %d to %d (%s)", *told)
+        elif not self._thinning:
+            self._thinning = True
+            log.warning(
+                "journal: full; from now on readings are thinned, the oldest most, first %d of %d to %d", *told[:3]
+            )
 
     def _refused(self, error: OSError) -> None:
         """While the disk is away people still see what happens; the page says that the disk is away."""

@@ -88,7 +88,9 @@ class ThinnedProof:
 
     def covers(self, sequence: int) -> bool:
         """Whether it lies in a thinned segment."""
-        return any(segment.first <= sequence <= max(segment.last, segment.first) for segment in self._segments)
+        if self._open is not None and sequence >= self._open.first:
+            return True
+        return any(segment.first <= sequence <= segment.last for segment in self._segments)
 
     def ledger(self, event: Mapping[str, Any]) -> None:
         """A loss event of the journal."""

@@ -38,6 +38,7 @@ from minegate_agent.link.store.window import CHUNK_BYTES, Window
 
 EVERY_OTHER: Final = 5  # so often every other reading goes: 1 of 32 is left
 NO_READINGS: Final = EVERY_OTHER + 1  # then all go
+PAYS: Final = 4
 _GONE_BYTES = 4
 
 _Source = tuple[int, int]  # device, part
@@ -143,7 +144,7 @@ def plan(disk: Disk, segment: Segment) -> Plan:
     """Read the segment and choose. The same file gives the same plan, so that a loss is not told differently after a
     restart. OSError.
 
-    A step that would save less than its event takes is left out: then all readings go at once, or none.
+    A step that would not save PAYS times what its event takes is left out: then all readings go at once, or none.
     """
     planned = _plan(disk, segment, segment.level + 1)
     if planned.loss is None and planned.gone and planned.level < NO_READINGS:
@@ -157,7 +158,7 @@ def _plan(disk: Disk, segment: Segment, level: int) -> Plan:
         survey.take(stored)
     survey.end()
     loss, size = survey.loss(), survey.size
-    if loss is None or segment.size - size <= len(encode_event(loss_event(loss, 0))) + RECORD_BYTES:
+    if loss is None or segment.size - size < PAYS * (len(encode_event(loss_event(loss, 0))) + RECORD_BYTES):
         loss, size = None, segment.size
     return Plan(segment, level, survey.gone, size, loss, survey.damaged)
 
