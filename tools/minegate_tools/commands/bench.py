@@ -11,6 +11,7 @@ the same run, because only such ratios mean something elsewhere. Needs the packa
 libraries) and takes some minutes; a busy machine disturbs it. The exit code is 1 if a promise was not kept.
 """
 _WHAT = {
+    "isolation": "a neighbour whose driver misbehaves",
     "line": "an RS-485 line: its use, dead slaves, CPU",
     "can": "a CAN bus: frames lost, CPU",
     "uplink": "the whole agent through a broker: CPU, memory, latency, bytes, backlog, outage",
