@@ -135,6 +135,11 @@ class Receiver:
         known = self.numbers.get(("field", boot), {})
         return number > 0 and len(known) + self._declared(boot) >= number - newest
 
+    def backlog(self, produced: tuple[int, int]) -> int:
+        """How many of field's (boot, number) have neither come nor are declared lost."""
+        boot, number = produced
+        return max(0, number - len(self.numbers.get(("field", boot), {})) - self._declared(boot))
+
     def _declared(self, boot: int) -> int:
         return sum(last - first + 1 for first, last in self.lost.get(boot, ()))
 

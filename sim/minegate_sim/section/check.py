@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Protocol
 
+from minegate_interlock.library import entries
 from minegate_sim.section.plan import OF_PLACE, OF_THING, QUANTITIES, DevicePlan, Plan, SensorPlan
+from minegate_sim.section.spoken import ROBOT_FIELDS
 
 OUTSIDE = "outside"
 
@@ -150,7 +152,9 @@ def _lines(plan: Plan) -> None:
             _one_of("limit: point", point, (sensor.point for sensor in plan.sensor))
     for place in plan.place:
         _one_of(f"place of {place.point}: area", place.area, (area.name for area in plan.area))
-        _one_of("place: point", place.point, (sensor.point for sensor in plan.sensor))
+        ridden = [f"{robot.name}-{field}" for robot in plan.robot for field in ROBOT_FIELDS]
+        _one_of("place: point", place.point, [*(sensor.point for sensor in plan.sensor), *ridden])
+        _one_of(f"place of {place.point}: rule", place.rule, entries())
 
 
 def _inside(plan: Plan, where: str, name: str, at_m: float) -> None:

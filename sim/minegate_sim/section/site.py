@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from minegate_sim.section.plan import Plan, PortPlan
 from minegate_sim.section.rules import rules_of
-from minegate_sim.section.spoken import DRIVERS, device_files, options, told
+from minegate_sim.section.spoken import DRIVERS, ROBOT_FIELDS, device_files, options, told
 from minegate_sim.section.written import table
 
 SLOW_MS = {"meter": 1000, "j1939": 1000, "roadheader": 1000}  # periods of those that no limit depends on
 PERIOD_MS = 500
 METER_TIMEOUT_MS = 500  # 40 characters at 2400 baud and a turnaround
-ROBOT_FIELDS = ("battery", "x", "ch4", "co", "temperature")
 
 
 def site_of(plan: Plan) -> Mapping[str, str]:

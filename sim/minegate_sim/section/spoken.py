@@ -14,6 +14,7 @@ DRIVERS = {
     "roadheader": "dbc",
 }  # fmt: skip
 QUANTITY_NAMES = {"ch4": "methane", "co": "carbon_monoxide", "o2": "oxygen", "feed": "feed_state"}
+ROBOT_FIELDS = ("battery", "x", "ch4", "co", "temperature")
 REGISTER_MAX = {"u16": 0xFFFF, "i16": 0x7FFF}
 J1939_DBC, J1939_MESSAGES = "engine_j1939.dbc", "EEC1,ET1"
 METER_ITEMS = (
