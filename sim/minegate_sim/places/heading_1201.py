@@ -45,10 +45,14 @@ class Heading1201(Heading):
         silent = {
             point
             for device, port, points in _POINTS
-            if self.faults[device].dead or self.ends[port].is_cut
+            if self.faults[device].dead or not self._reaches(port, device)
             for point in points
         }
         return {point: math.nan if point in silent else value for point, value in super().values().items()}
+
+    def _reaches(self, port: str, device: str) -> bool:
+        wire = self.wires.get(port)
+        return wire.reaches(device) if wire is not None else not self.ends[port].is_cut
 
     def contacts(self) -> Mapping[str, bool]:
         """See Place."""
