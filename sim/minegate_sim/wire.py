@@ -17,6 +17,7 @@ from minegate_sim.far_end import NEVER, LineDevice
 
 PIECE_BYTES = 8  # as a UART with a FIFO hands them on
 USB_PIECE_BYTES = 62  # as an adapter on USB does: a full-speed packet of 64 bytes with two of its own
+FIFO_128_BYTES = 128  # as a UART of the 16C950 kind does
 WAITING_BYTES_MAX = 4096  # what a tty keeps for its line; more is lost and counted
 BITS_PER_BYTE = 10  # 8N1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -62,12 +63,14 @@ class InterlockLine:
 
     def _connect(self) -> float:
         """How long to wait for the next attempt, if this one fails."""
+        if not os.path.exists(self._path):
+            return NOBODY_S
         line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         try:
             line.connect(str(self._path))
-        except OSError as error:
+        except OSError:
             line.close()
-            return NOBODY_S if isinstance(error, FileNotFoundError) else RETRY_S
+            return RETRY_S
         self._socket = line
         self._introduced = 0
         self._gone.clear()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +25,10 @@ SILENT_S = 5.0  # areas are told each second; who says nothing for so long is no
 OVERRUN = "ring_overrun"  # the interlock keeps its last 1024 verdicts; older ones were gone when we came
 
 log = logging.getLogger("link")
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.exists(path)
 
 
 class Shown(Protocol):
@@ -55,7 +60,9 @@ class Verdicts:
         """Connect, listen, connect again, for ever."""
         up = False
         while True:
-            retry_s = RETRY_S
+            if not _is_there(path):
+                await asyncio.sleep(NOBODY_S)
+                continue
             line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
             try:
                 await asyncio.get_running_loop().sock_connect(line, str(path))
@@ -66,14 +73,12 @@ class Verdicts:
             except (OSError, TimeoutError, EOFError) as error:
                 if up:
                     log.warning("interlock gone: %s", error)
-                elif isinstance(error, FileNotFoundError):
-                    retry_s = NOBODY_S
             finally:
                 line.close()
             if up:
                 up = False
                 self._shown.on_interlock(False, self._clock.monotonic_ms())
-            await asyncio.sleep(retry_s)
+            await asyncio.sleep(RETRY_S)
 
     async def _listen(self, line: socket.socket) -> None:
         loop = asyncio.get_running_loop()

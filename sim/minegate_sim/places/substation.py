@@ -15,7 +15,7 @@ from minegate_sim.faults import Faults
 from minegate_sim.noise import source
 from minegate_sim.place import Speaker, Truth
 from minegate_sim.places.wishes import chosen, flag
-from minegate_sim.wire import USB_PIECE_BYTES, Wire
+from minegate_sim.wire import FIFO_128_BYTES, Wire
 
 TICK_MS = 1000.0
 SENSORS = 100
@@ -76,7 +76,7 @@ class Substation:
     def __init__(self, seed: int, speed: float = 1.0) -> None:
         self.cabinet = ModbusSlave(DEVICE, 1, holding=SENSORS + STATE_REGISTERS, baud=BAUD)
         self.faults: dict[str, Faults] = {DEVICE: self.cabinet.faults}
-        self.ends = {PORT: Wire((self.cabinet,), source(seed, PORT), baud=BAUD, piece_bytes=USB_PIECE_BYTES)}
+        self.ends = {PORT: Wire((self.cabinet,), source(seed, PORT), baud=BAUD, piece_bytes=FIFO_128_BYTES)}
         self._chance = source(seed, "registers")
         self.cabinet.holding[:SENSORS] = [self._chance.randrange(200, 60_000) for _ in range(SENSORS)]
         self._next_ms = 0.0
