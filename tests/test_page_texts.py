@@ -35,7 +35,7 @@ FAMILIES = {
     "cause": names(Cause) | {"state"},
     "quality": {str(flag.name) for flag in Quality},
     "feed": names(Feed),
-    "contact": {"open", "closed", "mismatch", "silent", "unknown"},
+    "contact": {"open", "closed", "mismatch", "unread", "silent", "unknown"},
     "state": {"permitted", "locked", "cut", "unknown"},
     "process": {"interlock", "field", "link"},
     "loss": {"field_died", "power_cut", "hold_full", "gap", "budget", "damaged", "other"},

@@ -64,7 +64,7 @@ def test_the_form_of_a_record_is_fixed(origin: tuple[int, int] | None, expected:
     packed = pack_record(0x0102_0304_0506_0708, EVENT, b"abc", origin)
     assert packed.hex(" ") == expected
     stored = unpack_record(b"??" + packed + b"!", 2, 1000)
-    assert stored == (1000, 1000 + len(packed), 0x0102_0304_0506_0708, EVENT, origin, b"abc")
+    assert stored == (1000, 1000 + len(packed), 0x0102_0304_0506_0708, EVENT, origin, b"abc", 0)
 
 
 def test_the_form_of_a_header_is_fixed() -> None:
