@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from minegate_interlock.forms import UnfitError
 from minegate_interlock.output_kinds import GPIO, fit_buses, fit_output, takes
-from minegate_interlock.terms import REACTION_MAX_MS, Area, Limit, Rules, Vote, Watch
+from minegate_interlock.terms import Area, Limit, Rules, Vote, Watch
 
 # votes -> (members, how many must be beyond, what may hold when one member is lost)
 VOTES = {"1oo2": (2, 1, ("1oo1", "lock")), "2oo3": (3, 2, ("1oo2", "2oo2", "lock"))}
@@ -81,10 +81,10 @@ def _limit(limit: Limit, rules: Rules) -> None:
     if limit.alarm is not None and not sign * limit.alarm <= sign * limit.cut:
         raise UnfitError(f"{where}: alarm = {limit.alarm:g} is on the wrong side of cut = {limit.cut:g}")
     timing = rules.timing
-    rest = REACTION_MAX_MS - timing.tick_ms - timing.lease_ms
+    rest = limit.reaction_ms - timing.tick_ms - timing.lease_ms
     if not limit.stale_ms <= rest:
         raise UnfitError(
-            f"{where}: stale_ms = {limit.stale_ms} is above {rest} = {REACTION_MAX_MS} ms - tick_ms {timing.tick_ms}"
+            f"{where}: stale_ms = {limit.stale_ms} is above {rest} = {limit.reaction_ms} ms - tick_ms {timing.tick_ms}"
             f" - lease_ms {timing.lease_ms}: silence would not cut in time"
         )
     _release(where, limit.alarm_release)

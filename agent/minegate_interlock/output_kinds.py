@@ -122,6 +122,21 @@ def bus_ms(output: AnyOutput) -> float:
     return many * _SEGMENT_BITS * 1000 / output.bitrate
 
 
+def permit_ms(output: AnyOutput) -> float:
+    """The longest that one PERMIT takes on its way to the node; a GPIO line has no way."""
+    if output.kind == GPIO:
+        return 0.0
+    if output.kind == NODE:  # 27 of 48 bytes, or 19 of 40
+        return _line_ms(output) * (27 / 48 if output.key_file else 19 / 40)
+    share = 4 / 7 if output.key_file else 3 / 6  # of the segments
+    return share * (bus_ms(output) + (_line_ms(output) if output.interface == SLCAN else 0.0))
+
+
+def hold_ms(output: AnyOutput, timing: Timing) -> int:
+    """How long a contact stays closed by itself after the last word to it."""
+    return output.watchdog_ms if output.kind == GPIO else timing.lease_ms
+
+
 def _line_ms(output: AnyOutput) -> float:
     if output.interface == SLCAN:  # a segment is a line of 27 characters: T, identifier, length, data, CR
         many = _SEALED_EXCHANGE_SEGMENTS if output.key_file else _EXCHANGE_SEGMENTS

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import selectors
 from collections.abc import Callable
 from pathlib import Path
 
 from minegate_interlock.engine import Engine
 from minegate_interlock.output_kinds import AnyOutput, port
+from minegate_interlock.told import log
 from minegate_interlock.world import Line, LineLost, World
-
-log = logging.getLogger("interlock")
 
 
 class OutputLines:

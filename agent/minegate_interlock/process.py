@@ -7,8 +7,6 @@ follow.
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import os
 import selectors
 import signal
@@ -24,9 +22,9 @@ from minegate_interlock.node_key import use_keys
 from minegate_interlock.output_lines import OutputLines
 from minegate_interlock.readers import Readers
 from minegate_interlock.rules import Rules
+from minegate_interlock.rules_file import RulesFile
+from minegate_interlock.told import log
 from minegate_interlock.world import World
-
-log = logging.getLogger("interlock")
 
 STALL_MS = 500
 SLOW_TICK_MS = 1000  # reopening lines, area states, looking at the rules file
@@ -42,8 +40,7 @@ class Process:
     def __init__(self, rules: Rules, rules_file: Path, run_folder: Path, world: World) -> None:
         self.selector = selectors.DefaultSelector()
         self._rules = rules
-        self._rules_file = rules_file
-        self._disk_hash = rules.file_hash
+        self._rules_file = RulesFile(rules_file, rules.file_hash)
         self._run_folder = run_folder
         self._now_ms = world.now_ms
         self._utc_s = world.utc_s
@@ -246,14 +243,10 @@ class Process:
         self._readers.tell_areas(now_ms)
 
     def _look_at_rules(self, now_ms: int) -> None:
-        try:
-            found = hashlib.sha256(self._rules_file.read_bytes()).digest()
-        except OSError:
-            found = b""
-        if found != self._disk_hash:
-            self._disk_hash = found
-            if found != self._rules.file_hash:
-                self._engine.rules_edited(now_ms)
-                log.warning(
-                    "%s: edited; the rules %s stay in force until restart", self._rules_file, self._rules.hash[:8].hex()
-                )
+        if self._rules_file.edited():
+            self._engine.rules_edited(now_ms)
+            log.warning(
+                "%s: edited; the rules %s stay in force until restart",
+                self._rules_file.path,
+                self._rules.hash[:8].hex(),
+            )

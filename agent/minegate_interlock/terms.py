@@ -135,6 +135,7 @@ class Limit:
     doubt: Doubt = NO_DOUBT
     deviation: Deviation | None = None
     then: Limit | None = None
+    reaction_ms: int = REACTION_MAX_MS  # from over-limit to open contact; `minegate check` computes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,7 @@ class FanLock:
     stopped: bool
     rule: str
     source: str
+    reaction_ms: int = REACTION_MAX_MS
 
 
 @dataclass(frozen=True, slots=True)
