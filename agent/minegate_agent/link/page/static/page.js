@@ -5,6 +5,7 @@ import { byId, mark, write } from "/static/dom.js";
 import { showEvents } from "/static/events.js";
 import { age, clock } from "/static/format.js";
 import { showHealth } from "/static/health.js";
+import { showProofs } from "/static/proofs.js";
 import { showPoints } from "/static/points.js";
 import { change, full, state, utcNow } from "/static/store.js";
 import { Stream } from "/static/stream.js";
@@ -25,6 +26,7 @@ function show(stream) {
   showTrends(now);
   showPoints(now);
   showHealth(now);
+  showProofs(now);
   showEvents(now);
 }
 
