@@ -35,7 +35,7 @@ FAMILIES = {
     "cause": names(Cause) | {"state"},
     "quality": {str(flag.name) for flag in Quality},
     "feed": names(Feed),
-    "contact": {"open", "closed", "mismatch", "silent", "unknown"},
+    "contact": {"open", "closed", "mismatch", "silent", "unknown", "unread"},
     "state": {"permitted", "locked", "cut", "unknown"},
     "process": {"interlock", "field", "link"},
     "loss": {"field_died", "hold_full", "gap", "budget", "damaged", "other"},

@@ -14,10 +14,11 @@ _COUNT_MAX = 0xFFFF_FFFF
 
 
 class Reactions:
-    """One output's histogram since the start."""
+    """One path's histogram since the start: an output, and the point that decided or ""."""
 
-    def __init__(self, output: str) -> None:
+    def __init__(self, output: str, point: str) -> None:
         self._output = output
+        self._point = point
         self._counts = [0] * (len(EDGES_MS) + 1)
         self._worst_ms = 0
 
@@ -29,7 +30,7 @@ class Reactions:
 
     def record(self) -> Reaction:
         """As it travels."""
-        return Reaction(self._output, self._worst_ms, _COUNTS.pack(*self._counts))
+        return Reaction(self._output, self._point, self._worst_ms, _COUNTS.pack(*self._counts))
 
 
 def counts_of(record: Reaction) -> tuple[int, ...]:
