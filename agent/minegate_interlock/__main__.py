@@ -10,6 +10,7 @@ from pathlib import Path
 from minegate_interlock.open_output import open_output
 from minegate_interlock.process import Process
 from minegate_interlock.rules import RulesError, load
+from minegate_interlock.told import log
 from minegate_interlock.world import World
 
 _USAGE = "usage: python -m minegate_interlock RULES --run FOLDER  (rules.toml; where the sockets are)"
@@ -31,6 +32,7 @@ def main(words: list[str]) -> int:
         case _:
             print(_USAGE, file=sys.stderr)
             return 2
+    log.descriptor = sys.stderr.fileno()
     world = World(_now_ms, int.from_bytes(os.urandom(4), "little") or 1, open_output, _utc_s)
     try:
         rules = load(rules_file.read_bytes(), str(rules_file), _utc_s())

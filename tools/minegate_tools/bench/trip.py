@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from minegate_tools.bench import trip_cases
-from minegate_tools.bench.line import Row
 from minegate_tools.bench.quantiles import Spread, spread
+from minegate_tools.bench.rows import Row
 from minegate_tools.bench.trip_cases import DEAD, PARTS, Shape
 from minegate_tools.bench.trip_disturb import disturbed
 from minegate_tools.bench.trip_run import Cut, gateway

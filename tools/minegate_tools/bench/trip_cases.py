@@ -14,6 +14,10 @@ CUTS = 500
 VIRTUAL_CUTS = 100_000
 LIMIT, GOOD, OVER = 1.5, 0.5, 1.8  # % CH4
 
+CALM_MS = (150.0, 750.0)  # between the closing of a contact and the next over-limit: longer than a round of the line
+RESET_FIRST_MS = 450.0  # a round of the line: before it nobody can know that the gas has gone
+RESET_EVERY_MS = 250.0
+
 CONTACT_P999_MS, CONTACT_MAX_MS = 1000.0, 2000.0  # 9600 baud, 16 heads, 2 of them dead
 CONTACT_P50_MS = 400.0  # nobody dead
 CAN_P999_MS = 50.0
