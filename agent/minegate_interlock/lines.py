@@ -32,6 +32,7 @@ class Kind(IntEnum):
     ANSWER = 7
     WANTED = 8
     REACTION = 9
+    LATENESS = 10
 
 
 class What(IntEnum):
@@ -213,7 +214,14 @@ class Reaction(NamedTuple):
     counts: bytes
 
 
-Record = PointName | Reading | Verdict | AreaState | Resume | Command | Answer | Wanted | Reaction
+class Lateness(NamedTuple):
+    """interlock -> link, once a second: how late its ticks were since the start; `counts` as those of Reaction."""
+
+    worst_ms: int
+    counts: bytes
+
+
+Record = PointName | Reading | Verdict | AreaState | Resume | Command | Answer | Wanted | Reaction | Lateness
 
 _RULES = 8
 _COUNTS = 48
@@ -233,6 +241,7 @@ _FORMS: dict[Kind, tuple[type, struct.Struct]] = {
     Kind.ANSWER: (Answer, struct.Struct(f"<BB{TEXT_BYTES}s")),
     Kind.WANTED: (Wanted, struct.Struct("<BH")),
     Kind.REACTION: (Reaction, struct.Struct(f"<B{NAME_BYTES}s{NAME_BYTES}sI{_COUNTS}s")),
+    Kind.LATENESS: (Lateness, struct.Struct(f"<BI{_COUNTS}s")),
 }
 _KIND_OF = {form: kind for kind, (form, _) in _FORMS.items()}
 _WIDTHS = {"unit": UNIT_BYTES, "reason": TEXT_BYTES, "text": TEXT_BYTES}  # every other text is a name

@@ -18,9 +18,21 @@ from pathlib import Path
 from minegate_interlock import lines, proof_dates, sockets
 from minegate_interlock.digest import sha256
 from minegate_interlock.engine import Engine
-from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, Wanted, pack
+from minegate_interlock.lines import (
+    RECORD_BYTES_MAX,
+    Answer,
+    Command,
+    Kind,
+    Lateness,
+    PointName,
+    Reading,
+    Refused,
+    Wanted,
+    pack,
+)
 from minegate_interlock.node_key import use_keys
 from minegate_interlock.output_lines import OutputLines
+from minegate_interlock.reaction import Buckets
 from minegate_interlock.readers import Readers
 from minegate_interlock.rules import Rules
 from minegate_interlock.told import log
@@ -52,6 +64,7 @@ class Process:
         self._readers = Readers(self._engine, self.selector, self._now_ms)
         self._controls: dict[socket.socket, int] = {}  # oldest first, with the time of their connection
         self._outputs = OutputLines(self._engine, rules_file.parent, self.selector, world)
+        self._late = Buckets()
         self._stopping = False
         self._claim = sockets.claim(run_folder)
         for name, accept in (
@@ -177,6 +190,7 @@ class Process:
 
     def _after_stall(self, late_ms: int) -> None:
         """What waited is older than it says: readings and answers of the nodes go, the names of the points stay."""
+        self._late.add(late_ms)
         thrown = 0
         for data in self._waiting_records():
             if data[0] == Kind.POINT_NAME:
@@ -241,7 +255,7 @@ class Process:
         self._tell_wanted()
         for connection in [own for own, since_ms in self._controls.items() if now_ms - since_ms > CONTROL_WAIT_MS]:
             self._drop_control(connection)
-        self._readers.tell_areas(now_ms)
+        self._readers.tell_areas(now_ms, Lateness(self._late.worst_ms, self._late.packed()))
 
     def _look_at_rules(self, now_ms: int) -> None:
         try:

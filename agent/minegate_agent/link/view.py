@@ -15,7 +15,7 @@ from minegate_agent.link.view_reactions import ReactionRows
 from minegate_agent.link.view_trend import Trends
 from minegate_agent.scan import Scan
 from minegate_agent.site import Site
-from minegate_interlock.lines import AreaState, Reaction
+from minegate_interlock.lines import AreaState, Lateness, Reaction
 
 EVENTS_KEPT = 200
 EVENTS_SHOWN = 100
@@ -64,6 +64,11 @@ class View:
     def on_reaction(self, reaction: Reaction) -> None:
         """How long the cuts of one path took."""
         self._reactions.hear(reaction)
+        self.version += 1
+
+    def on_lateness(self, lateness: Lateness) -> None:
+        """How late the interlock's ticks were."""
+        self._reactions.hear_ticks(lateness)
         self.version += 1
 
     def on_interlock(self, up: bool, now_ms: int) -> None:
@@ -124,6 +129,7 @@ class View:
             "processes_since_ms": {"interlock": self._interlock.since(now_ms), "field": self._field.since(now_ms)},
             "areas": self._areas.rows(self._interlock.up, now_ms),
             "reactions": self._reactions.rows(),
+            "ticks": self._reactions.ticks(),
             "points": self._points.rows(now_ms),
             "lines": self._health.ports(),
             "devices": self._health.devices(),

@@ -58,6 +58,7 @@ def shown(now: Document) -> str:
         for text in (
             _areas(now),
             _reactions(now),
+            _ticks(now),
             _points(now),
             _lines(now),
             _devices(now),
@@ -99,6 +100,13 @@ def _reactions(now: Document) -> str:
         for row in now.get("reactions", ())
     )
     return table(("output", "decided by", "cuts", "open within ms 50/99 %", "worst ms"), rows)
+
+
+def _ticks(now: Document) -> str:
+    ticks = now.get("ticks") or {}
+    if ticks.get("late_worst_ms") is None:
+        return ""
+    return f"interlock: ticks at most {ticks['late_worst_ms']} ms late, 99 % of them within {ticks['late_p99_ms']} ms"
 
 
 def _points(now: Document) -> str:
