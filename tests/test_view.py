@@ -15,8 +15,7 @@ from minegate_agent.link.view import EVENTS_KEPT, EVENTS_SHOWN, View
 from minegate_agent.link.view_points import decimals
 from minegate_agent.link.view_trend import SAMPLES_MAX
 from minegate_drivers.sdk import Field, Quality
-from minegate_interlock.lines import Cause, Lateness
-from minegate_interlock.reaction import EDGES_MS, Buckets, Reactions
+from minegate_interlock.lines import Cause
 from page_site import CUT, PERMITTED, UTC_MS, area, fan, methane, scan, site
 
 
@@ -206,29 +205,6 @@ def test_whatever_an_event_or_a_health_record_holds_the_document_is_json() -> No
     assert document["lines"] == [
         {"name": "a", "up": True, "nonsense": {"crc": 3}, "strays": {}, "bus": {}, "suspects": []}
     ]
-
-
-def test_cut_times_stand_path_by_path_with_the_newest_word_of_each() -> None:
-    view = View(site())
-    assert (view.snapshot(0)["reactions"], view.snapshot(0)["ticks"]) == ([], {})
-    late = Buckets()
-    for late_ms in [0] * 99 + [12]:
-        late.add(late_ms)
-    view.on_lateness(Lateness(late.worst_ms, late.packed()))
-    assert view.snapshot(0)["ticks"] == {"late_p99_ms": 3, "late_worst_ms": 12}
-    gas, other = Reactions("relay-1", "1201-T1-ch4"), Reactions("relay-1", "")
-    for took_ms in (45, 45, 380):
-        gas.add(took_ms)
-        view.on_reaction(gas.record())
-    other.add(2500)
-    view.on_reaction(other.record())
-    rows: Any = view.snapshot(0)["reactions"]
-    told = ("output", "point", "cuts", "p50_ms", "p99_ms", "worst_ms")
-    assert [tuple(row[key] for key in told) for row in rows] == [
-        ("relay-1", "1201-T1-ch4", 3, 50, 380, 380),
-        ("relay-1", "", 1, 2500, 2500, 2500),
-    ]
-    assert len(rows[0]["counts"]) == len(rows[0]["edges_ms"]) + 1 == len(EDGES_MS) + 1
 
 
 def test_devices_are_the_configured_ones_with_what_field_says_of_them() -> None:

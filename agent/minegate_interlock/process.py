@@ -13,7 +13,6 @@ import signal
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from minegate_interlock import lines, proof_dates, sockets
 from minegate_interlock.digest import sha256
@@ -36,7 +35,7 @@ from minegate_interlock.reaction import Buckets
 from minegate_interlock.readers import Readers
 from minegate_interlock.rules import Rules
 from minegate_interlock.told import log
-from minegate_interlock.world import World
+from minegate_interlock.world import Folder, World
 
 STALL_MS = 500
 SLOW_TICK_MS = 1000  # reopening lines, area states, looking at the rules file
@@ -49,7 +48,7 @@ RECORDS_AT_ONCE_MAX = 512  # so that a flood of readings cannot hold up the tick
 class Process:
     """The interlock of one site. Whoever drives it waits on `selector` until `next_ms` at most, and calls `turn`."""
 
-    def __init__(self, rules: Rules, rules_file: Path, run_folder: Path, world: World) -> None:
+    def __init__(self, rules: Rules, rules_file: Folder, run_folder: Folder, world: World) -> None:
         self.selector = selectors.DefaultSelector()
         self._rules = rules
         self._rules_file = rules_file
@@ -59,11 +58,11 @@ class Process:
         self._utc_s = world.utc_s
         self._engine = Engine(rules, world.boot, self._now_ms(), proof_dates.read(run_folder))
         self._wanted: deque[bytes] = deque()
-        use_keys(self._engine.outputs.values(), rules_file.parent)
+        use_keys(self._engine.outputs.values(), os.path.dirname(rules_file))
         self._points: socket.socket | None = None
         self._readers = Readers(self._engine, self.selector, self._now_ms)
         self._controls: dict[socket.socket, int] = {}  # oldest first, with the time of their connection
-        self._outputs = OutputLines(self._engine, rules_file.parent, self.selector, world)
+        self._outputs = OutputLines(self._engine, os.path.dirname(rules_file), self.selector, world)
         self._late = Buckets()
         self._stopping = False
         self._claim = sockets.claim(run_folder)
@@ -100,6 +99,7 @@ class Process:
             self._slow(now_ms)
             self._slow_ms = now_ms + SLOW_TICK_MS
         if now_ms >= self.next_ms:
+            self._late.add(now_ms - self.next_ms)
             self._outputs.hear_all()
             self._engine.tick(now_ms)
             self.next_ms = max(self.next_ms + self._rules.timing.tick_ms, now_ms)
@@ -259,7 +259,8 @@ class Process:
 
     def _look_at_rules(self, now_ms: int) -> None:
         try:
-            found = sha256(self._rules_file.read_bytes())
+            with open(self._rules_file, "rb") as file:
+                found = sha256(file.read())
         except OSError:
             found = b""
         if found != self._disk_hash:
