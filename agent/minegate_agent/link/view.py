@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from minegate_agent.link.view_areas import AreaRows, Titles
 from minegate_agent.link.view_health import Health, plain
 from minegate_agent.link.view_points import Limits, PointRows
+from minegate_agent.link.view_reactions import ReactionRows
 from minegate_agent.link.view_trend import Trends
 from minegate_agent.scan import Scan
 from minegate_agent.site import Site
-from minegate_interlock.lines import AreaState
+from minegate_interlock.lines import AreaState, Lateness, Reaction
 
 EVENTS_KEPT = 200
 EVENTS_SHOWN = 100
@@ -32,6 +33,7 @@ class View:
         self._points = PointRows(site, limits or {})
         self._trends = Trends(site)
         self._areas = AreaRows(site, titles or {})
+        self._reactions = ReactionRows()
         self._health = Health(site)
         self._events: deque[dict[str, object]] = deque(maxlen=EVENTS_KEPT)
         self._interlock = _Edge()
@@ -62,6 +64,16 @@ class View:
     def on_area(self, state: AreaState, now_ms: int) -> None:
         """The interlock's word on one area."""
         self._areas.hear(state, now_ms)
+        self.version += 1
+
+    def on_reaction(self, reaction: Reaction) -> None:
+        """How long the cuts of one path took."""
+        self._reactions.hear(reaction)
+        self.version += 1
+
+    def on_lateness(self, lateness: Lateness) -> None:
+        """How late the interlock's ticks were."""
+        self._reactions.hear_ticks(lateness)
         self.version += 1
 
     def on_interlock(self, up: bool, now_ms: int) -> None:
@@ -121,6 +133,8 @@ class View:
             "processes": {"interlock": self._interlock.up, "field": self._field.up, "link": True},
             "processes_since_ms": {"interlock": self._interlock.since(now_ms), "field": self._field.since(now_ms)},
             "areas": self._areas.rows(self._interlock.up, now_ms),
+            "reactions": self._reactions.rows(),
+            "ticks": self._reactions.ticks(),
             "points": self._points.rows(now_ms),
             "lines": self._health.ports(),
             "devices": self._health.devices(),

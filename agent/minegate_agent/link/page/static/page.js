@@ -6,6 +6,7 @@ import { showEvents } from "/static/events.js";
 import { age, clock } from "/static/format.js";
 import { showHealth } from "/static/health.js";
 import { showPoints } from "/static/points.js";
+import { showReactions } from "/static/reactions.js";
 import { change, full, state, utcNow } from "/static/store.js";
 import { Stream } from "/static/stream.js";
 import { either, loadTexts, switchTo, t, writeStaticTexts } from "/static/texts.js";
@@ -25,6 +26,7 @@ function show(stream) {
   showTrends(now);
   showPoints(now);
   showHealth(now);
+  showReactions();
   showEvents(now);
 }
 
