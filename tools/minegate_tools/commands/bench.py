@@ -14,6 +14,7 @@ _WHAT = {
     "isolation": "a neighbour whose driver misbehaves",
     "line": "an RS-485 line: its use, dead slaves, CPU",
     "can": "a CAN bus: frames lost, CPU",
+    "journal": "the journal: durable values, bytes on the disk, opening and reading a large one",
 }
 
 
@@ -27,6 +28,7 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     command.add_argument("what", choices=sorted(_WHAT), help="; ".join(f"{key}: {text}" for key, text in _WHAT.items()))
     command.add_argument("--seconds", type=float, help="of traffic for each figure, instead of what each needs")
+    command.add_argument("--gigabytes", type=float, default=1.0, help="journal: how large; default 1")
     command.set_defaults(do=_do)
 
 
