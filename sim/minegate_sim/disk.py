@@ -8,9 +8,12 @@ from __future__ import annotations
 import errno
 import os
 import random
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from minegate_agent.link.disk import Entry, OpenFile
 
@@ -30,11 +33,20 @@ POWER_CUT = 0
 KILL = -1
 
 
-@dataclass
+@dataclass(eq=False)
 class _Inode:
     now: bytearray = field(default_factory=bytearray)  # what a read sees
     durable: bytearray = field(default_factory=bytearray)  # what a power cut leaves at least
     unsynced: list[tuple[int, bytes | None]] = field(default_factory=list)  # (at, written) or (size, None): truncated
+
+
+class Tear(NamedTuple):
+    """What a power cut leaves of the writes that were under way: the first `at` bytes of them, or all but sector `at`
+    of the file, which reads as zeros or as it was before.
+    """
+
+    kind: Literal["prefix", "zeroed", "stale"]
+    at: int
 
 
 _Change = Callable[[dict[Path, _Inode]], object]
@@ -47,6 +59,27 @@ def _apply(content: bytearray, at: int, data: bytes | None) -> None:
         return
     content.extend(bytes(max(at - len(content), 0)))
     content[at : at + len(data)] = data
+
+
+def _torn_so(inode: _Inode, tear: Tear) -> bytearray:
+    content, left = bytearray(inode.durable), tear.at if tear.kind == "prefix" else sys.maxsize
+    for at, data in inode.unsynced:
+        _apply(content, at, data if data is None else data[:left])
+        left -= len(data or b"")
+        if left <= 0:
+            break
+    if tear.kind != "prefix":
+        for at, data in inode.unsynced:
+            _lose_sector(content, inode.durable, tear, at, at + len(data or b""))
+    return content
+
+
+def _lose_sector(content: bytearray, before: bytearray, tear: Tear, begin: int, end: int) -> None:
+    """Of what was written from `begin` to `end`; what else is in the sector keeps its bytes."""
+    begin, end = max(begin, tear.at * SECTOR_BYTES), min(end, (tear.at + 1) * SECTOR_BYTES, len(content))
+    if begin < end:
+        old = before[begin:end] if tear.kind == "stale" else b""
+        content[begin:end] = bytes(old).ljust(end - begin, b"\0")
 
 
 class _SimFile:
@@ -73,13 +106,14 @@ class _SimFile:
 
     def fdatasync(self) -> None:
         error = self._disk.step("fdatasync")
-        if error or self._disk.dead:
+        if error:
             # As Linux does: what a failed sync did not write is clean afterwards, and no later sync writes it.
             self._inode.durable = self._disk.torn(self._inode)
-        else:
+            self._inode.unsynced.clear()
+        elif not self._disk.dead:  # else it is torn when the power is back
             for at, data in self._inode.unsynced:
                 _apply(self._inode.durable, at, data)
-        self._inode.unsynced.clear()
+            self._inode.unsynced.clear()
         self._disk.finish(error)
 
     def close(self) -> None:
@@ -161,16 +195,43 @@ class SimDisk:
             position = end
 
     def after_power_cut(self, seed: int) -> SimDisk:
-        """The disk as it is found when power is back."""
-        found = SimDisk(seed, capacity=self.capacity)
-        names = dict(self._durable_names)
+        """The disk as it is found when power is back, by chance."""
         in_order = self.chance.random() < 0.5  # as with a journaling file system
         kept = self.chance.randint(0, len(self._unsynced_names))
+        every = range(len(self._unsynced_names))
+        names = {index for index in every if (index < kept if in_order else self.chance.random() < 0.5)}
+        return self._found(seed, names, self.torn)
+
+    def every_power_cut(self, stride: int = 1) -> Iterator[SimDisk]:
+        """Each disk that may be found: every prefix of what was under way (in steps of `stride` bytes), every one of
+        its sectors zeroed or stale; and with that, every number of renames and deletions, in their order.
+        """
+        every = len(self._unsynced_names)
+        for kept in range(every + 1):
+            for tear in self._tears(stride):
+                yield self._found(0, set(range(kept)), partial(_torn_so, tear=tear))
+
+    def _tears(self, stride: int) -> Iterator[Tear]:
+        writes = [each for inode in set(self._inodes()) for each in inode.unsynced if each[1]]
+        size = max((sum(len(data or b"") for _, data in inode.unsynced) for inode in self._inodes()), default=0)
+        yield from (Tear("prefix", at) for at in [*range(0, size, stride), size])
+        sectors = {at // SECTOR_BYTES for begin, data in writes for at in range(begin, begin + len(data or b""))}
+        for sector in sorted(sectors):
+            yield Tear("zeroed", sector)
+            yield Tear("stale", sector)
+
+    def _inodes(self) -> list[_Inode]:
+        return [*self._names.values(), *self._durable_names.values()]
+
+    def _found(self, seed: int, kept: set[int], torn: Callable[[_Inode], bytearray]) -> SimDisk:
+        """With these of the unsynced names."""
+        found = SimDisk(seed, capacity=self.capacity)
+        names = dict(self._durable_names)
         for index, (_, change) in enumerate(self._unsynced_names):
-            if index < kept if in_order else self.chance.random() < 0.5:
+            if index in kept:
                 change(names)
         for path, inode in names.items():
-            content = self.torn(inode)
+            content = torn(inode)
             found._names[path] = _Inode(bytearray(content), bytearray(content))
         found._durable_names = dict(found._names)
         return found
