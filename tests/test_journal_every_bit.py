@@ -15,7 +15,8 @@ from minegate_agent.link.inspection import Gap, inspect
 from minegate_agent.link.journal import EVENT, SCAN, Journal, Record
 from minegate_agent.link.proof import prove
 from minegate_agent.link.store.form import HEADER_BYTES, STUB, Stored, said_by, unpack_record
-from minegate_sim.disk import SECTOR_BYTES, SimDisk
+from minegate_sim.disk import SimDisk
+from minegate_sim.torn import SECTOR_BYTES
 
 SEGMENT_BYTES, BYTES_MAX = 5_000, 20_000
 

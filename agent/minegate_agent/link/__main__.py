@@ -20,6 +20,7 @@ from minegate_agent.link.world import LinkWorld
 from minegate_agent.site import Site, load_site
 
 CONFIGURATION = 2
+_START_OF_THE_MACHINE = Path("/proc/sys/kernel/random/boot_id")  # random(4): a new one for every boot of the kernel
 FAILED = 1
 
 
@@ -35,7 +36,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return CONFIGURATION
     # Jitter must differ between gateways that start together, so its seed is chance; it is written down all the same.
-    world = LinkWorld(SystemClock(), OS_DISK, MqttBroker, seed=int.from_bytes(os.urandom(4), "little"))
+    seed = int.from_bytes(os.urandom(4), "little")
+    world = LinkWorld(SystemClock(), OS_DISK, MqttBroker, seed, _START_OF_THE_MACHINE.read_text("ascii").strip())
     logging.getLogger("link").debug("jitter seed %d", world.seed)
     runner = asyncio.Runner()  # not closed: closing waits for threads
     try:

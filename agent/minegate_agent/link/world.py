@@ -15,9 +15,10 @@ from minegate_agent.link.disk import Disk
 
 @dataclass(frozen=True, slots=True)
 class LinkWorld:
-    """`seed` is where the jitter of reconnects comes from."""
+    """`seed` is where the jitter of reconnects comes from; `machine` names this start of the machine."""
 
     clock: Clock
     disk: Disk
     broker: Callable[[BrokerSettings], Broker]
     seed: int
+    machine: str = ""
