@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from minegate_agent.link.births import Births
+from minegate_agent.link.clock_base import ClockBases
 from minegate_agent.link.delivered import DeliveredScan
 from minegate_agent.link.disk import OS_DISK
 from minegate_agent.link.inspection import inspect
@@ -45,6 +46,7 @@ class _Sink(AbstractContextManager["_Sink"], Protocol):
 def export(folder: Path, to: Path, form: Formats, first: int, last: int, on_record: Callable[[int], None]) -> int:
     """Write everything between the sequences; the number of rows. Raises OSError, ModuleNotFoundError."""
     births = Births.open(folder / "births", OS_DISK)
+    bases = ClockBases.open(folder / "clock.json", OS_DISK)
     count = 0
     rows: list[tuple[Any, ...]] = []
     with _Csv(to) if form is Formats.CSV else _Parquet(to) as sink:
@@ -54,7 +56,7 @@ def export(folder: Path, to: Path, form: Formats, first: int, last: int, on_reco
             on_record(len(seen.body))
             if not first <= seen.sequence <= last:
                 continue
-            rows += _rows(seen, births)
+            rows += _rows(seen, births, bases)
             if len(rows) >= ROWS_MAX:
                 sink.write(rows)
                 count += len(rows)
@@ -63,7 +65,7 @@ def export(folder: Path, to: Path, form: Formats, first: int, last: int, on_reco
     return count + len(rows)
 
 
-def _rows(record: Record, births: Births) -> Iterator[tuple[Any, ...]]:
+def _rows(record: Record, births: Births, bases: ClockBases) -> Iterator[tuple[Any, ...]]:
     try:
         if record.klass == SCAN:
             scan = decode_scan(record.body)
@@ -73,9 +75,10 @@ def _rows(record: Record, births: Births) -> Iterator[tuple[Any, ...]]:
                 scan.record, scan.mono_ms,
             )  # fmt: skip
             flags = quality_text(scan.quality)
+            utc_ms = bases.utc_ms(record.sequence, scan.mono_ms, scan.utc_ms, scan.clock)
             for field, value in birth.readings(delivered):
                 yield (
-                    record.sequence, scan.utc_ms, scan.clock, birth.names[scan.device], field.name, value, field.unit,
+                    record.sequence, utc_ms, scan.clock, birth.names[scan.device], field.name, value, field.unit,
                     flags, "",
                 )  # fmt: skip
         elif record.klass == EVENT:

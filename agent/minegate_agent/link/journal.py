@@ -69,6 +69,7 @@ class Journal:
         self._chain = (self._shelf.last, recovered.chain)  # the last durable record, and the chain behind it
         self._chain_appended = recovered.chain
         self._bytes_written = 0
+        self._readings = 0
         self.cut_bytes = recovered.cut_bytes
 
     @classmethod
@@ -151,6 +152,12 @@ class Journal:
             return self._bytes_written + self._retention.bytes_written
 
     @property
+    def readings(self) -> int:
+        """How many of the records that this process has appended are readings."""
+        with self._ram:
+            return self._readings
+
+    @property
     def thinned(self) -> int:
         """How many readings this process has taken out of the journal to keep the budget; each is declared lost."""
         return self._retention.thinned
@@ -195,6 +202,7 @@ class Journal:
             self._pending.add(Waiting(sequence, packed, origin, self._chain_appended))
             self._origins_appended.note(origin)
             self._next_sequence += 1
+            self._readings += klass == SCAN
             return sequence
 
     def commit(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+from minegate_agent.link.ledger import FOR_MACHINES
 from minegate_agent.link.view_areas import AreaRows, Titles
 from minegate_agent.link.view_health import Health, plain
 from minegate_agent.link.view_points import Limits, PointRows
@@ -42,6 +43,7 @@ class View:
         self._last = self._confirmed = 0
         self._consumers: list[dict[str, object]] = []
         self._disk_error = ""
+        self._written: dict[str, object] = {"bytes": 0, "readings": 0, "bytes_each": None, "thinned": 0}
         self.version = 0
 
     def draw(self, limits: Limits, titles: Titles) -> None:
@@ -57,7 +59,7 @@ class View:
 
     def on_event(self, sequence: int, event: Mapping[str, object]) -> None:
         """An event with its journal sequence."""
-        shown = {str(key): plain(value) for key, value in event.items()}
+        shown = {str(key): plain(value) for key, value in event.items() if key not in FOR_MACHINES}
         self._events.appendleft({**shown, "journal_sequence": sequence})  # `sequence` is the interlock's own count
         self.version += 1
 
@@ -104,6 +106,11 @@ class View:
         self._last, self._confirmed = last_sequence, confirmed_sequence
         self._broker.set(connected, now_ms)
         self.version += 1
+
+    def on_written(self, size: int, readings: int, thinned: int) -> None:
+        """Since link started: bytes of the journal, how many readings they are, and how many were thinned."""
+        each = round(size / readings, 1) if readings else None
+        self._written = {"bytes": size, "readings": readings, "bytes_each": each, "thinned": thinned}
 
     def on_disk(self, error: str) -> None:
         """What keeps the journal from being written; empty when it is well."""
@@ -154,6 +161,7 @@ class View:
             "connected": self._broker.up,
             "since_ms": self._broker.since(now_ms),
             "consumers": self._consumers,
+            "written": self._written,
         }
 
 
