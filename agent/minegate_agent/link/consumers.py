@@ -75,6 +75,7 @@ class Consumers:
                 journal=journal,
                 births=births,
                 durable=committer.durable,
+                recent=committer.recent,
                 watermark=watermark,
                 ahead=ahead,
                 clock=world.clock,
@@ -83,6 +84,7 @@ class Consumers:
                 streams=frozenset(uplink.streams),
                 records_max=uplink.block_records_max,
                 block_ms=uplink.block_ms,
+                commit_ms=site.config.journal.commit_ms,
             )
             self.watermarks.append(watermark)
             self.uplinks.append(

@@ -23,6 +23,7 @@ from minegate_agent.link.journal import Journal, Record
 from minegate_agent.link.pace import Pace
 from minegate_agent.link.payload import BIRTH, HISTORY, LIVE, LIVE_MS, STATE
 from minegate_agent.link.receipts import Receipts
+from minegate_agent.link.recent import Recent
 from minegate_agent.link.records import utc_ms_of
 from minegate_agent.link.watermark import Watermark
 
@@ -35,12 +36,14 @@ ASKED_MAX = 20  # ranges that somebody wants again; the last ones count
 @dataclass(frozen=True, slots=True)
 class Source:
     """What is delivered, and how it is cut: a live block goes out when it has `records_max` records, or `block_ms`
-    after its first one. `streams`: what this consumer wants of live, history and event.
+    after its first one was read, of which `commit_ms` have gone when it is on disk. `streams`: what this consumer wants
+    of live, history and event.
     """
 
     journal: Journal
     births: Births
     durable: Advance
+    recent: Recent
     watermark: Watermark
     ahead: Ahead
     clock: Clock
@@ -49,6 +52,7 @@ class Source:
     streams: frozenset[str]
     records_max: int
     block_ms: int
+    commit_ms: int
 
 
 class Delivery:
@@ -143,13 +147,15 @@ class Delivery:
 
     async def _live_lane(self, position: int, tasks: asyncio.TaskGroup) -> None:
         source = self._source
+        wait_s = 0.0  # not for the first block: somebody has waited long enough
         while True:
             if not source.durable.value > position:
                 if source.watermark.ranges.upto == position:
                     await self._on_taken()
                 await source.durable.above(position)
-            if source.durable.value - position < source.records_max:
-                await asyncio.sleep(source.block_ms / 1000)
+            if wait_s and source.durable.value - position < source.records_max:
+                await asyncio.sleep(wait_s)
+            wait_s = max(0, source.block_ms - source.commit_ms) / 1000
             records, last = await self._read(position, source.durable.value, BLOCK_BYTES_MAX)
             if last == position:
                 await asyncio.sleep(RETRY_S)  # the disk is away, or damage waits to be declared
@@ -203,7 +209,9 @@ class Delivery:
         """The next records up to `upto`, all under one birth, and up to where they account for what there is."""
         source = self._source
         try:
-            found = await asyncio.to_thread(source.journal.read, after, source.records_max, bytes_max)
+            found = source.recent.after(after, upto, source.records_max, bytes_max)
+            if not found:
+                found = await asyncio.to_thread(source.journal.read, after, source.records_max, bytes_max)
         except OSError as error:
             source.watermark.disk(error)
             return [], after
