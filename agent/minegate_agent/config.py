@@ -153,7 +153,7 @@ class Uplink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     expiry_s: Annotated[int, Meta(ge=0, le=0xFFFFFFFE)] = 0  # of a message at the broker (MQTT 5); 0: never
     in_flight_max: Annotated[int, Meta(ge=1, le=200)] = 8
     block_records_max: Annotated[int, Meta(ge=1, le=10_000)] = 500
-    block_ms: Annotated[int, Meta(ge=10, le=60_000)] = 150  # counts from the reading, as `commit_ms` does
+    block_ms: Annotated[int, Meta(ge=10, le=60_000)] = 400  # counts from the reading, as `commit_ms` does
     backoff_max_s: Annotated[float, Meta(gt=0, le=600)] = 0.8
 
 

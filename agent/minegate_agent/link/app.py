@@ -194,7 +194,7 @@ class Link:
         consumers = self._consumers
         now_ms = self._world.clock.monotonic_ms()
         self.view.on_delivery(
-            self._journal.last_sequence, consumers.confirmed, consumers.connected, now_ms, consumers.rows()
+            self._journal.last_sequence, consumers.confirmed, consumers.connected, now_ms, consumers.rows
         )
 
     def _document(self) -> dict[str, object]:

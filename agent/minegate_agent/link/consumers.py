@@ -84,7 +84,6 @@ class Consumers:
                 streams=frozenset(uplink.streams),
                 records_max=uplink.block_records_max,
                 block_ms=uplink.block_ms,
-                commit_ms=site.config.journal.commit_ms,
             )
             self.watermarks.append(watermark)
             self.uplinks.append(

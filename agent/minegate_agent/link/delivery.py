@@ -36,8 +36,7 @@ ASKED_MAX = 20  # ranges that somebody wants again; the last ones count
 @dataclass(frozen=True, slots=True)
 class Source:
     """What is delivered, and how it is cut: a live block goes out when it has `records_max` records, or `block_ms`
-    after its first one was read, of which `commit_ms` have gone when it is on disk. `streams`: what this consumer wants
-    of live, history and event.
+    after its first one was read. `streams`: what this consumer wants of live, history and event.
     """
 
     journal: Journal
@@ -52,7 +51,6 @@ class Source:
     streams: frozenset[str]
     records_max: int
     block_ms: int
-    commit_ms: int
 
 
 class Delivery:
@@ -147,15 +145,15 @@ class Delivery:
 
     async def _live_lane(self, position: int, tasks: asyncio.TaskGroup) -> None:
         source = self._source
-        wait_s = 0.0  # not for the first block: somebody has waited long enough
+        begun = False
         while True:
             if not source.durable.value > position:
                 if source.watermark.ranges.upto == position:
                     await self._on_taken()
                 await source.durable.above(position)
-            if wait_s and source.durable.value - position < source.records_max:
-                await asyncio.sleep(wait_s)
-            wait_s = max(0, source.block_ms - source.commit_ms) / 1000
+            if begun and source.durable.value - position < source.records_max:
+                await asyncio.sleep(self._block_left_ms(position + 1) / 1000)
+            begun = True  # the first block waits for nothing: somebody has waited long enough
             records, last = await self._read(position, source.durable.value, BLOCK_BYTES_MAX)
             if last == position:
                 await asyncio.sleep(RETRY_S)  # the disk is away, or damage waits to be declared
@@ -167,6 +165,15 @@ class Delivery:
                 continue
             await self._window.acquire()
             await self._block(records, (first, last), LIVE, tasks, self._window.release)
+
+    def _block_left_ms(self, sequence: int) -> int:
+        """How long the block that begins with this record may still wait."""
+        source = self._source
+        for record in source.recent.after(sequence - 1, sequence, 1, BLOCK_BYTES_MAX):
+            utc_ms = utc_ms_of(record.klass, record.body)
+            if utc_ms is not None:
+                return min(max(0, utc_ms + source.block_ms - source.clock.utc_ms()), source.block_ms)
+        return 0
 
     async def _history_lane(self, tasks: asyncio.TaskGroup) -> None:
         source = self._source

@@ -26,6 +26,7 @@ HELLO_S = 5.0
 REFUSED_S = 5.0  # how long a field that cannot be served is kept waiting, so that it does not come back at once
 TOGETHER_ITEMS = 100  # readings that are journaled in one go, between two turns of the loop
 TOGETHER_BYTES = 1_000_000
+SHOWN_MS = 1000  # of readings that come together from a shorter time the newest is shown
 
 log = logging.getLogger("link")
 
@@ -203,6 +204,7 @@ class Intake:
             if readings and not (plain and len(readings) < TOGETHER_ITEMS and size < TOGETHER_BYTES):
                 await self._journal_readings(readings, greeting)
                 readings, size = [], 0
+                await asyncio.sleep(0)  # the loop gets a turn while a long backlog comes in
             last = one.number
             if plain:
                 readings.append(one)
@@ -223,11 +225,15 @@ class Intake:
         self.remember(greeting.boot, max([one.utc_ms for one in readings]))
         if greeting.config == self._config:
             self._show(first, readings)
-        await asyncio.sleep(0)  # the loop gets a turn while a long backlog comes in
 
     def _show(self, first: int, readings: list[Item]) -> None:
+        """The page wants the newest of each device; of a backlog it draws the way there."""
         utc_ms, now_ms = self._clock.utc_ms(), self._clock.monotonic_ms()
-        for sequence, one in enumerate(readings, first):
+        numbered = list(enumerate(readings, first))
+        if readings[-1].utc_ms - readings[0].utc_ms < SHOWN_MS:
+            newest = {(one.scan.device, one.scan.part): (sequence, one) for sequence, one in numbered if one.scan}
+            numbered = list(newest.values())
+        for sequence, one in numbered:
             assert one.scan is not None, one
             self._shown.on_scan(one.scan, sequence, now_ms - max(0, utc_ms - one.utc_ms))
 
