@@ -113,7 +113,7 @@ high = 4.0
 
 
 def _rules(asked: Asked) -> str:
-    """The gas of the first slaves cuts the area; the lock after power-on is over at once, so that a person can permit."""
+    """The gas of the first slaves cuts the area; the lock after power-on is over at once, so that it can be reset."""
     head = f"""
 [timing]
 power_on_lock_s = 0
