@@ -21,7 +21,7 @@ FRAME_BYTES_MAX = 16 * 1024 * 1024
 ITEMS_AT_ONCE_MAX = 500
 IN_FLIGHT_MAX = 5000  # items sent and not confirmed: a stalled link must not be fed without end
 RETRY_S = 0.2
-TOGETHER_S = 0.02  # what is produced in this time goes over in one frame: waking both processes costs more than bytes
+TOGETHER_S = 0.05  # readings of this time go over in one frame: waking both processes costs more than bytes
 _LENGTH = struct.Struct("<I")
 
 
@@ -73,6 +73,7 @@ class LinkLine:
         sent = confirmed.number
         while True:
             self._produce.fresh.clear()
+            self._produce.urgent.clear()
             free = IN_FLIGHT_MAX - (sent - confirmed.number)
             items = list(self._produce.hold.after(sent, min(free, ITEMS_AT_ONCE_MAX))) if free > 0 else []
             if items:
@@ -81,9 +82,17 @@ class LinkLine:
                 sent = items[-1].number
             elif free > 0:
                 await self._produce.fresh.wait()
-                await asyncio.sleep(TOGETHER_S)
+                await self._gather()
             else:
                 await confirmed.moved()
+
+    async def _gather(self) -> None:
+        """An event waits for nobody."""
+        try:
+            async with asyncio.timeout(TOGETHER_S):
+                await self._produce.urgent.wait()
+        except TimeoutError:
+            return
 
 
 class _Confirmed:

@@ -207,7 +207,7 @@ class Link:
         now_ms = self._world.clock.monotonic_ms()
         self.view.on_written(self._journal.bytes_written, self._journal.readings, self._journal.thinned)
         self.view.on_delivery(
-            self._journal.last_sequence, consumers.confirmed, consumers.connected, now_ms, consumers.rows()
+            self._journal.last_sequence, consumers.confirmed, consumers.connected, now_ms, consumers.rows
         )
 
     def _document(self) -> dict[str, object]:

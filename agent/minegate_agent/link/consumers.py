@@ -75,6 +75,7 @@ class Consumers:
                 journal=journal,
                 births=births,
                 durable=committer.durable,
+                recent=committer.recent,
                 watermark=watermark,
                 ahead=ahead,
                 clock=world.clock,

@@ -6,7 +6,7 @@ Everything is bounded by the configuration or by a number with a name. Nothing h
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from minegate_agent.link.ledger import FOR_MACHINES
 from minegate_agent.link.view_areas import AreaRows, Titles
@@ -41,7 +41,7 @@ class View:
         self._field = _Edge()
         self._broker = _Edge()
         self._last = self._confirmed = 0
-        self._consumers: list[dict[str, object]] = []
+        self._consumers: Callable[[], Sequence[dict[str, object]]] = tuple
         self._disk_error = ""
         self._written: dict[str, object] = {"bytes": 0, "readings": 0, "bytes_each": None, "thinned": 0}
         self.version = 0
@@ -99,10 +99,12 @@ class View:
         confirmed_sequence: int,
         connected: bool,
         now_ms: int,
-        consumers: Sequence[dict[str, object]] = (),
+        consumers: Callable[[], Sequence[dict[str, object]]] = tuple,
     ) -> None:
-        """Last sequence in the journal, last one that every consumer confirmed, whether all are there; one row each."""
-        self._consumers = list(consumers)
+        """Last sequence in the journal, last one that every consumer confirmed, whether all are there; one row each is
+        made by `consumers` when somebody looks.
+        """
+        self._consumers = consumers
         self._last, self._confirmed = last_sequence, confirmed_sequence
         self._broker.set(connected, now_ms)
         self.version += 1
@@ -160,7 +162,7 @@ class View:
             "waiting": max(0, self._last - self._confirmed),
             "connected": self._broker.up,
             "since_ms": self._broker.since(now_ms),
-            "consumers": self._consumers,
+            "consumers": list(self._consumers()),
             "written": self._written,
         }
 
