@@ -16,6 +16,7 @@ from minegate_sim.mine import Mine
 from minegate_sim.mishaps import enter
 from minegate_sim.promises import Promises
 from minegate_sim.record import Record
+from minegate_sim.report.history import Historian, History
 from minegate_sim.scenario import Scenario, ScenarioError
 from minegate_sim.seen import Asked, Seen, Watcher
 
@@ -31,6 +32,7 @@ class Outcome(NamedTuple):
     seen: Seen
     record: Record
     virtual_s: float
+    history: History | None = None  # if it was asked for
 
     @property
     def kept(self) -> bool:
@@ -38,8 +40,17 @@ class Outcome(NamedTuple):
         return all(each.kept for each in self.judged) and not self.breaches
 
 
-def run(scenario: Scenario, *, progress: Callable[[float], None] = lambda _: None, buses: bool = True) -> Outcome:
-    """Run to the end. `progress` gets the share done. Raises ScenarioError if the scenario does not fit its place."""
+def run(
+    scenario: Scenario,
+    *,
+    progress: Callable[[float], None] = lambda _: None,
+    buses: bool = True,
+    keep_history: bool = False,
+) -> Outcome:
+    """Run to the end. `progress` gets the share done; `keep_history`: for the plots of a report.
+
+    Raises ScenarioError if the scenario does not fit its place.
+    """
 
     def edit(name: str, text: str) -> str:
         if name == "rules.toml":
@@ -55,6 +66,7 @@ def run(scenario: Scenario, *, progress: Callable[[float], None] = lambda _: Non
             raise ScenarioError(f"rules: {error}") from error
         fit(scenario, mine)
         watcher = Watcher(mine, _asked(scenario))
+        historian = Historian(mine, scenario.lasts_s) if keep_history else None
         Promises(mine)  # lives in the mine's listeners
         with mine:
             for mishap in scenario.plan:
@@ -71,7 +83,9 @@ def run(scenario: Scenario, *, progress: Callable[[float], None] = lambda _: Non
                 look_back(mine, scenario.plan)
             seen = watcher.seen()
         verdicts = tuple(judged(expect, seen) for expect in scenario.expect)
-        return Outcome(scenario, verdicts, tuple(mine.breaches), seen, mine.record, mine.now_ms / 1000.0)
+        history = historian.history() if historian is not None else None
+        virtual_s = mine.now_ms / 1000.0
+        return Outcome(scenario, verdicts, tuple(mine.breaches), seen, mine.record, virtual_s, history)
 
 
 def _wished(mine: Mine, t: float, wish: Mapping[str, object]) -> None:
