@@ -7,6 +7,7 @@ from functools import partial
 
 from minegate_sim.place import Place
 from minegate_sim.places.heading_1201 import Heading1201
+from minegate_sim.section.plan import Plan
 from minegate_sim.section.section import Section, load, names
 
 FILE_ENDING = ".toml"
@@ -20,6 +21,13 @@ def _section(name: str, seed: int, speed: float = 1.0) -> Section:
 PLACES: dict[str, Callable[..., Place]] = {"heading": Heading1201} | {
     f"{name}-section" if name == "heading" else name: partial(_section, name) for name in names()
 }
+
+
+def plan_of(place: str) -> Plan:
+    """The section behind a place. OSError if there is no such file; ValueError if the place is no section."""
+    if place == "heading":
+        raise ValueError(f"place {place!r} is no section; {', '.join(sorted(set(PLACES) - {place}))} are")
+    return load(place.removesuffix("-section") if place in PLACES else place)
 
 
 def known(place: str) -> bool:
