@@ -29,6 +29,8 @@ LONG = {
     "flapping-broker",
 }  # of each kind one is run always
 
+LONG_S = 3600.0  # of virtual time: half a minute and more of real time
+
 
 @cache
 def outcome(name: str) -> Outcome:
@@ -36,7 +38,8 @@ def outcome(name: str) -> Outcome:
 
 
 def cases() -> list[object]:
-    return [pytest.param(p, id=p.stem, marks=[pytest.mark.long] if p.stem in LONG else []) for p in LIBRARY]
+    long = {path for path in LIBRARY if path.stem in LONG or load(path).lasts_s > LONG_S}
+    return [pytest.param(path, id=path.stem, marks=[pytest.mark.long] if path in long else []) for path in LIBRARY]
 
 
 @pytest.mark.parametrize("path", cases())

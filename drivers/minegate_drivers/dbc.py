@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from minegate_drivers.can_checks import Check, MessageCheck, parse
 from minegate_drivers.ports import CanFrame
-from minegate_drivers.sdk import CanDriver, Catalogued, Field, Heard, Layout, Nonsense, Option, Quality
+from minegate_drivers.sdk import CanDriver, Catalogued, Counted, Field, Heard, Layout, Nonsense, Option, Quality
 
 if TYPE_CHECKING:
     from cantools.database.can import Message, Signal
@@ -57,6 +57,13 @@ class DbcListener(CanDriver, Catalogued):
             if message.name in self.checks
         }
 
+    def period_ms(self, part: int) -> float | None:
+        """See CanDriver. How often one case of a multiplexed message comes, no file tells."""
+        for key, known in self._known.items():
+            if isinstance(known, Case) and known.part == part:
+                return self.periods_ms.get(key)
+        return None
+
     def hear(self, frame: CanFrame) -> Heard:
         """See CanDriver."""
         key = (frame.id, frame.extended)
@@ -70,6 +77,11 @@ class DbcListener(CanDriver, Catalogued):
         quality = self._checks[key].hear(data) if key in self._checks else Quality.GOOD
         # Longer than the frame only where no integer type fits inside a short one.
         return Heard(data if length == size else data.ljust(size, b"\0"), quality, part)
+
+    def counted(self) -> Counted:
+        """See CanDriver."""
+        checks = self.checks.values()
+        return Counted(sum(check.missed for check in checks), sum(check.repeated for check in checks))
 
 
 def _message_checks(text: str, messages: list[Message]) -> dict[str, MessageCheck]:

@@ -150,6 +150,13 @@ class LineDriver(Driver):
         """Understand the answer to the last request. Raises Nonsense."""
 
 
+class Counted(NamedTuple):
+    """Frames of a CAN device: sent by it and never heard here; heard again."""
+
+    missed: int = 0
+    repeated: int = 0
+
+
 class CanDriver(Driver):
     """A device that speaks by itself on a CAN bus. `can_ids` are what the port should let through."""
 
@@ -160,9 +167,17 @@ class CanDriver(Driver):
     def hear(self, frame: CanFrame) -> Heard | None:
         """Understand a frame whose identifier is in `can_ids`; None: it carries no reading alone. Raises Nonsense."""
 
+    def period_ms(self, part: int) -> float | None:
+        """How often readings of `part` come, where the driver knows it."""
+        return None
+
     def say(self, now_ms: int) -> tuple[CanFrame, ...]:
         """What the device must be told at `now_ms` so that it goes on speaking; asked for every 50 ms or so."""
         return ()
+
+    def counted(self) -> Counted:
+        """Frames that its own counters say were lost or came twice, since the start; shown with the port."""
+        return Counted()
 
 
 class MessageDriver(Driver):

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from minegate_agent.site import load_site
-from minegate_interlock.rules import Rules, load
+from minegate_interlock.rules import Rules, Timing, load
 from minegate_sim.broker import Far
 from minegate_sim.far_end import FarEnd
 from minegate_sim.gateway.agent import PROCESSES, Gateway
@@ -49,7 +49,9 @@ class Mine:
         self.step_listeners: list[Callable[[], None]] = []
         for name, text in place.site().items():
             (folder / name).write_text(edit(name, text), encoding="utf-8")
-        self.rules: Rules = load((folder / "rules.toml").read_bytes(), "rules.toml")
+        self.rules = _rules(folder)
+        if not self.rules.areas:
+            processes = tuple(name for name in processes if name != "interlock")
         self.receiver = Receiver(self.breach, keep_records=keep_records)
         self.far = Far(
             self.timeline, self.record, source(seed, "broker"), self.receiver.hear, self.receiver.forget_births
@@ -133,6 +135,12 @@ class Mine:
             self.record.note(truth.ms, "truth", f"{truth.what} {_told(truth.fields)}")
             for listener in self.truth_listeners:
                 listener(truth)
+
+
+def _rules(folder: Path) -> Rules:
+    """Those of the site. A gateway that only watches has none, and no interlock runs on it."""
+    path = folder / "rules.toml"
+    return load(path.read_bytes(), path.name) if path.exists() else Rules(Timing(), (), (), (), b"")
 
 
 def _told(fields: Mapping[str, object]) -> str:

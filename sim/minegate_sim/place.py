@@ -48,7 +48,9 @@ class Place(Protocol):
         """The names of the devices that a fault can be wished for."""
 
     def site(self) -> Mapping[str, str]:
-        """The texts of `gateway.toml` and `rules.toml` (and other files) of a gateway that fits this place."""
+        """The texts of `gateway.toml` and `rules.toml` (and other files) of a gateway that fits this place. Without
+        `rules.toml` the gateway has no interlock.
+        """
 
     def step(self, now_ms: float) -> None:
         """Let the physics up to `now_ms` pass."""

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from minegate_sim.place import Place
+from minegate_sim.places.airway import Airway
 from minegate_sim.places.heading_1201 import Heading1201
+from minegate_sim.places.substation import Substation
 from minegate_sim.section.plan import Plan
 from minegate_sim.section.section import Section, load, names
 
@@ -17,16 +19,17 @@ def _section(name: str, seed: int, speed: float = 1.0) -> Section:
     return Section(load(name), seed, speed=speed)
 
 
+_BUILT: dict[str, Callable[..., Place]] = {"heading": Heading1201, "airway": Airway, "substation": Substation}
 # `heading` is the heading of the demo with the example site; the section of that name has an air network of its own
-PLACES: dict[str, Callable[..., Place]] = {"heading": Heading1201} | {
-    f"{name}-section" if name == "heading" else name: partial(_section, name) for name in names()
+PLACES: dict[str, Callable[..., Place]] = _BUILT | {
+    f"{name}-section" if name in _BUILT else name: partial(_section, name) for name in names()
 }
 
 
 def plan_of(place: str) -> Plan:
     """The section behind a place. OSError if there is no such file; ValueError if the place is no section."""
-    if place == "heading":
-        raise ValueError(f"place {place!r} is no section; {', '.join(sorted(set(PLACES) - {place}))} are")
+    if place in _BUILT:
+        raise ValueError(f"place {place!r} is no section; {', '.join(sorted(set(PLACES) - set(_BUILT)))} are")
     return load(place.removesuffix("-section") if place in PLACES else place)
 
 

@@ -50,7 +50,7 @@ class Heading1201(Heading):
         silent = {
             point
             for device, port, points in _POINTS
-            if self.faults[device].dead or self.ends[port].is_cut
+            if self.faults[device].dead or not self._reaches(port, device)
             for point in points
         }
         return {point: math.nan if point in silent else value for point, value in super().values().items()}
@@ -61,6 +61,10 @@ class Heading1201(Heading):
         return {
             "1201-T1-ch4": air.percent(T1_M), "1201-T2-ch4": air.percent(T2_M), "robot-ch4": air.percent(at_m),
         }  # fmt: skip
+
+    def _reaches(self, port: str, device: str) -> bool:
+        wire = self.wires.get(port)
+        return wire.reaches(device) if wire is not None else not self.ends[port].is_cut
 
     def contacts(self) -> Mapping[str, bool]:
         """See Place."""
