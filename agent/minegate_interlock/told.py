@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import select
 
-_STDERR = 2
+_STDERR, _NOBODY = 2, -1
 _LINE_BYTES_MAX = 1000
 
 
@@ -27,6 +27,10 @@ class Told:
     def warning(self, words: str, *values: object) -> None:
         """What somebody should look at."""
         self._say("WARNING", words, values)
+
+    def hush(self) -> None:
+        """Say nothing from now on: one who runs many interlocks in his own process has his own words."""
+        self._descriptor = _NOBODY
 
     def _say(self, level: str, words: str, values: tuple[object, ...]) -> None:
         text = f"{self._name} {level} {words % values if values else words}"
