@@ -1,4 +1,4 @@
-"""What may be asked of a running heading: one JSON object per line in, one out (sim/README.md has the list)."""
+"""What may be asked of a running heading: one JSON object per line in, one out (sim/COMMANDS.md has the list)."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from minegate_sim.virtual.timeline import Timeline
 
 PATIENCE_MS = 3000.0  # as `minegate reset` waits
 LOOK_MS = 10.0
-_SOCKETS = {"interlock": (POINTS, VERDICTS, CONTROL), "link": ("scans.sock", "status.sock"), "field": ()}
+_SOCKETS = {"interlock": (POINTS, VERDICTS, CONTROL), "link": ("scans.sock", "status.sock"), "field": ("record.sock",)}
 
 
 def ask(run_folder: Path, command: bytes, timeline: Timeline, answered: Callable[[str], None]) -> None:

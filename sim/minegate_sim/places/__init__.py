@@ -9,6 +9,7 @@ from minegate_sim.place import Place
 from minegate_sim.places.airway import Airway
 from minegate_sim.places.heading_1201 import Heading1201
 from minegate_sim.places.substation import Substation
+from minegate_sim.section.plan import Plan
 from minegate_sim.section.section import Section, load, names
 
 FILE_ENDING = ".toml"
@@ -23,6 +24,13 @@ _BUILT: dict[str, Callable[..., Place]] = {"heading": Heading1201, "airway": Air
 PLACES: dict[str, Callable[..., Place]] = _BUILT | {
     f"{name}-section" if name in _BUILT else name: partial(_section, name) for name in names()
 }
+
+
+def plan_of(place: str) -> Plan:
+    """The section behind a place. OSError if there is no such file; ValueError if the place is no section."""
+    if place in _BUILT:
+        raise ValueError(f"place {place!r} is no section; {', '.join(sorted(set(PLACES) - set(_BUILT)))} are")
+    return load(place.removesuffix("-section") if place in PLACES else place)
 
 
 def known(place: str) -> bool:

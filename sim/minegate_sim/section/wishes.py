@@ -179,7 +179,7 @@ def _calibrate(section: Section, wish: Wish, now_ms: float) -> Wish:
 
 
 def _fault(section: Section, wish: Wish, now_ms: float) -> Wish:
-    """Of a device (sim/README.md), or of the sensor of a point."""
+    """Of a device (sim/COMMANDS.md), or of the sensor of a point."""
     fault, value = str(wish.get("fault")), wish.get("value")
     if "sensor" in wish:
         section.sensors[_name(wish, "sensor", section.sensors)].set(fault, value)

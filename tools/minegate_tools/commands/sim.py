@@ -15,9 +15,12 @@ import minegate_sim
 from minegate_sim.explore import Explored, explore, scenario_of, shrink
 from minegate_sim.mishaps import KINDS
 from minegate_sim.places import PLACES
-from minegate_sim.run import run
+from minegate_sim.report.page import page
+from minegate_sim.run import Outcome, run
 from minegate_sim.scenario import ScenarioError, load, text_of
 from minegate_sim.section.section import shipped as sections
+from minegate_tools.bus.traffic import TRAFFIC, from_zero
+from minegate_tools.commands.record import finish
 from minegate_tools.progress import progress
 from minegate_tools.table import table
 
@@ -36,6 +39,8 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     one.add_argument("file", metavar="FILE", help="a scenario, or the name of a shipped one")
     one.add_argument("--seed", type=int, help="instead of the scenario's own")
     one.add_argument("--log", type=Path, metavar="FILE", help="write everything that happened, bytes on buses too")
+    one.add_argument("--report", type=Path, metavar="FILE", help="write one HTML page: verdict, plots, events")
+    one.add_argument("--record", type=Path, metavar="FOLDER", help="record the buses, as `minegate record` does")
     one.set_defaults(do=_run)
     words.add_parser("list", help="the shipped scenarios, places and mishaps").set_defaults(do=_list)
     new = words.add_parser("new", help="write a scenario to start from")
@@ -59,7 +64,9 @@ def _run(asked: argparse.Namespace) -> int:
         if asked.seed is not None:
             scenario = msgspec.structs.replace(scenario, seed=asked.seed)
         with progress(f"{scenario.title or path.stem}, {scenario.lasts_s:g} s of virtual time") as share:
-            outcome = run(scenario, progress=share)
+            outcome = run(
+                scenario, progress=share, keep_history=asked.report is not None, keep_traffic=asked.record is not None
+            )
     except ScenarioError as error:
         print(error if str(path) in str(error) else f"{path}: {error}", file=sys.stderr)
         return 2
@@ -69,7 +76,21 @@ def _run(asked: argparse.Namespace) -> int:
     print(f"seed {scenario.seed}, {len(outcome.record.lines)} lines, sha256 {outcome.record.digest()[:16]}")
     if asked.log is not None:
         asked.log.write_text("".join(line.text() for line in outcome.record.lines), encoding="utf-8")
+    if asked.report is not None:
+        assert outcome.history is not None
+        asked.report.write_text(page(outcome, outcome.history), encoding="utf-8")
+    if asked.record is not None:
+        _record(asked.record, outcome)
     return 0 if outcome.kept else 1
+
+
+def _record(folder: Path, outcome: Outcome) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in outcome.site.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    lines = from_zero(outcome.traffic)
+    (folder / TRAFFIC).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    print(finish(folder))
 
 
 def _list(asked: argparse.Namespace) -> int:
