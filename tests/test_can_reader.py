@@ -14,7 +14,7 @@ from minegate_agent.field.can_rhythm import LATE_MIN_MS, Rhythm
 from minegate_agent.field.health import DeviceHealth, PortHealth
 from minegate_agent.site import SiteDevice
 from minegate_drivers.ports import BusHealth, CanFrame, PortLost
-from minegate_drivers.sdk import CanDriver, Field, Heard, Layout, Nonsense
+from minegate_drivers.sdk import CanDriver, Counted, Field, Heard, Layout, Nonsense
 
 KEY = (0x287, False)
 
@@ -48,6 +48,9 @@ class Talker(CanDriver):
 
     def say(self, now_ms: int) -> tuple[CanFrame, ...]:
         return (CanFrame(0x601, b"\x40"),)
+
+    def counted(self) -> Counted:
+        return Counted(missed=2, repeated=1)
 
 
 class Bus:
@@ -89,7 +92,7 @@ class Story:
         self.told.append(f"nonsense {error.kind}")
 
     def driver_error(self, device: SiteDevice, error: Exception) -> None:
-        raise error
+        self.told.append(f"mistake {error}")
 
 
 async def test_a_device_is_heard_told_missed_and_welcomed_back() -> None:
@@ -114,5 +117,25 @@ async def test_a_device_is_heard_told_missed_and_welcomed_back() -> None:
     assert (port.foreign, health[1].answered) == (1, 3)
     report = reader.report(SystemClock().monotonic_ms())
     assert report["state"] == "active"
+    assert (report["missed"], report["repeated"]) == (2, 1)
     assert report["messages"][0]["id"] == "287"
     assert (report["messages"][0]["heard"], report["messages"][0]["times_late"]) == (3, 1)
+
+
+class Miscounting(Talker):
+    """Has a mistake in what it tells of itself."""
+
+    def counted(self) -> Counted:
+        raise ZeroDivisionError("of nothing")
+
+
+def test_a_driver_that_cannot_count_is_named_and_the_report_is_made_without_it() -> None:
+    story = Story()
+    devices = [
+        SiteDevice(number, kind.__name__, "body", kind(), Device(number=number, name="x", port="body", driver="x"))
+        for number, kind in enumerate((Miscounting, Talker), 1)
+    ]
+    health = {device.number: DeviceHealth(device.number, device.name) for device in devices}
+    reader = CanReader(devices, SystemClock(), story, PortHealth("body", "can"), health)
+    assert (reader.report(0)["missed"], reader.report(0)["repeated"]) == (2, 1)
+    assert story.told == ["mistake of nothing"] * 2

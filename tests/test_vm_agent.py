@@ -18,12 +18,14 @@ from interlock_work import NODE, REACTION_S, Field, Interlock, Reader
 from minegate_interlock.lines import Cause, Verb, What
 from minegate_wire import messages
 from minegate_wire.can_frames import GATEWAY, Assembler, identifier, segment, segments
-from minegate_wire.frame import HEAD, Frame, encode
+from minegate_wire.frame import HEAD, Frame, Receiver, encode
 from vm_bench import DEADLINE_S, Bench
 from vm_board import Board, OnPty
 from vm_slcan import OnSlcan
+from vm_tapes import KEY
 
 RESETS_MAX = 5
+DIRECTION = "C6"  # of the board's RS-485 transceiver: low again when it has answered
 WATCHDOG_RESET = 3  # machine.WDT_RESET
 
 
@@ -128,6 +130,58 @@ def test_a_firmware_that_hangs_is_reset_by_its_watchdog_and_stays_open_until_a_p
     board.send(encode(NODE, messages.ASK, [(messages.HELLO,)]))
     board.told.await_(lambda _: bool(board.replies(messages.HELLO, board.told.messages)))
     assert board.replies(messages.HELLO, board.told.messages)[0]["reset_cause"] == messages.RESET_WATCHDOG
+
+
+def test_a_sealed_board_closes_for_its_gateway_and_for_none_of_its_frames_played_again(
+    bench: Bench, tmp_path: Path
+) -> None:
+    (tmp_path / "identity.py").write_text(f"NODE = {NODE}\nBAUD = 9600\nKEY = bytes.fromhex({KEY!r})\n", "ascii")
+    (tmp_path / "relay-1.key").write_text(KEY, "ascii")
+    (tmp_path / "relay-1.key").chmod(0o600)
+    (tmp_path / "sim").mkdir()
+    rules = EXAMPLE.read_text("utf-8").replace("power_on_lock_s = 60", "power_on_lock_s = 0")
+    (tmp_path / "rules.toml").write_text(
+        rules.replace('# key_file = "relay-1.key"', 'key_file = "relay-1.key"'), "utf-8"
+    )
+    board = Overheard(bench, identity=tmp_path)
+    with OnPty(board, tmp_path / "sim" / "relay-1"):
+        interlock = Interlock(tmp_path)
+        interlock.await_line("ready")
+        field, reader = Field(interlock.run), Reader(interlock.run)
+        reader.await_verdict(What.RESTORABLE)
+        _reset(interlock, reader, board)
+        field.values[T1] = 1.5
+        assert board.await_coil(0, REACTION_S)
+        assert interlock.end(signal.SIGKILL) == -signal.SIGKILL
+        field.close()
+        reader.close()
+    edges = len(board.edges())
+    played = [b"\0" + frame + b"\0" for frame in b"".join(board.heard).split(b"\0") if frame]
+    for frame in played + played[::-1]:
+        answered = len(board.told.messages)
+        board.send(frame)
+        board.told.await_(lambda message: message.get("pin") == DIRECTION and not message["value"], answered)
+    assert {messages.SIGNED_OPEN, messages.SIGNED_PERMIT} <= {_kind(frame) for frame in played}
+    assert len(board.edges()) == edges
+    board.off()
+
+
+def _kind(frame: bytes) -> int:
+    receiver = Receiver()
+    assert [receiver.feed(byte) for byte in frame][-1]
+    return receiver.kind()
+
+
+class Overheard(Board):
+    """A board on whose line somebody listens: `heard` is what came, in order."""
+
+    def __init__(self, bench: Bench, identity: Path) -> None:
+        self.heard: list[bytes] = []
+        super().__init__(bench, identity=identity)
+
+    def send(self, data: bytes) -> None:
+        self.heard.append(data)
+        super().send(data)
 
 
 def test_a_board_on_a_can_bus_is_driven_through_an_slcan_adapter(board: Board) -> None:

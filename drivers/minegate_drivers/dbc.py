@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from minegate_drivers.can_checks import Check, MessageCheck, parse
 from minegate_drivers.ports import CanFrame
-from minegate_drivers.sdk import CanDriver, Catalogued, Field, Heard, Layout, Nonsense, Option, Quality
+from minegate_drivers.sdk import CanDriver, Catalogued, Counted, Field, Heard, Layout, Nonsense, Option, Quality
 
 if TYPE_CHECKING:
     from cantools.database.can import Message, Signal
@@ -70,6 +70,11 @@ class DbcListener(CanDriver, Catalogued):
         quality = self._checks[key].hear(data) if key in self._checks else Quality.GOOD
         # Longer than the frame only where no integer type fits inside a short one.
         return Heard(data if length == size else data.ljust(size, b"\0"), quality, part)
+
+    def counted(self) -> Counted:
+        """See CanDriver."""
+        checks = self.checks.values()
+        return Counted(sum(check.missed for check in checks), sum(check.repeated for check in checks))
 
 
 def _message_checks(text: str, messages: list[Message]) -> dict[str, MessageCheck]:

@@ -2,12 +2,15 @@
 
 Source: MODBUS over Serial Line V1.02 (frame, CRC). The same frames travel inside TCP to device servers ("RTU over
 TCP"). Requests are built here whole, because a request to one device never changes.
+The sum is compiled code: in Python it was a fifth of what a scan of 100 registers cost field.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+
+from fastcrc.crc16 import modbus as crc16
 
 from minegate_drivers import modbus
 from minegate_drivers.modbus import (
@@ -24,7 +27,6 @@ from minegate_drivers.modbus import (
     bits,
 )
 from minegate_drivers.sdk import Nonsense
-from minegate_wire.crc16 import crc16
 
 __all__ = [
     "FRAME_BYTES_MAX", "READ_COILS", "READ_DISCRETE_INPUTS", "READ_HOLDING_REGISTERS", "READ_INPUT_REGISTERS",
@@ -40,7 +42,7 @@ _SUM_BYTES = 2
 
 def framed(body: bytes) -> bytes:
     """`body` (station, function, rest) with its CRC, low byte first."""
-    return body + struct.pack("<H", crc16(body, 0, len(body)))
+    return body + struct.pack("<H", crc16(body))
 
 
 def request(station: int, pdu: bytes) -> bytes:
@@ -107,7 +109,7 @@ def payload(frame: bytes, asked: bytes) -> bytes:
     length = modbus.answer_bytes(frame[1:3]) if len(frame) >= _SHORTEST_BYTES else -1
     if length < 0 or (length and len(frame) != 1 + length + _SUM_BYTES):
         raise Nonsense("length", f"{len(frame)} bytes")
-    if crc16(frame, 0, len(frame)) != 0:  # the sum over a frame and its own sum is zero
+    if crc16(frame) != 0:  # the sum over a frame and its own sum is zero
         raise Nonsense("crc", f"{frame[-2:].hex(' ')} is not the sum of the frame")
     if frame[0] != asked[0]:
         raise Nonsense("foreign", f"station {frame[0]} answered, {asked[0]} was asked")

@@ -150,6 +150,13 @@ class LineDriver(Driver):
         """Understand the answer to the last request. Raises Nonsense."""
 
 
+class Counted(NamedTuple):
+    """Frames of a CAN device: sent by it and never heard here; heard again."""
+
+    missed: int = 0
+    repeated: int = 0
+
+
 class CanDriver(Driver):
     """A device that speaks by itself on a CAN bus. `can_ids` are what the port should let through."""
 
@@ -163,6 +170,10 @@ class CanDriver(Driver):
     def say(self, now_ms: int) -> tuple[CanFrame, ...]:
         """What the device must be told at `now_ms` so that it goes on speaking; asked for every 50 ms or so."""
         return ()
+
+    def counted(self) -> Counted:
+        """Frames that its own counters say were lost or came twice, since the start; shown with the port."""
+        return Counted()
 
 
 class MessageDriver(Driver):

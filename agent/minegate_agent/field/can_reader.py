@@ -11,10 +11,10 @@ from typing import Any
 from minegate_agent.clock import Clock
 from minegate_agent.field.can_rhythm import Rhythm
 from minegate_agent.field.health import DeviceHealth, PortHealth
-from minegate_agent.field.hearing import Sink, understand
+from minegate_agent.field.hearing import DriverError, Sink, counted, understand
 from minegate_agent.site import SiteDevice
 from minegate_drivers.ports import BusHealth, CanFrame, CanPort, PortLost
-from minegate_drivers.sdk import CanDriver, Heard
+from minegate_drivers.sdk import CanDriver, Counted, Heard
 
 LOOK_S = 0.05
 _AGE_NS_MAX = 60_000_000_000
@@ -65,7 +65,10 @@ class CanReader:
     def report(self, now_ms: int) -> dict[str, Any]:
         """Numbers for the page: the bus, and each message that has a rate of its own."""
         bus = self._bus or BusHealth()
+        missed, repeated = self._counted()
         return {
+            "missed": missed,
+            "repeated": repeated,
             "state": bus.state,
             "dropped": bus.dropped,
             "malformed": bus.malformed,
@@ -87,6 +90,18 @@ class CanReader:
                 for (number, wide), rhythm in self._rhythms.get(device.number, {}).items()
             ],
         }
+
+    def _counted(self) -> Counted:
+        """What the drivers have counted, together."""
+        missed = repeated = 0
+        for device, driver in self._devices:
+            try:
+                own = counted(driver)
+            except DriverError as error:
+                self._sink.driver_error(device, error.mistake)
+                continue
+            missed, repeated = missed + own.missed, repeated + own.repeated
+        return Counted(missed, repeated)
 
     def _hear(self, batch: list[CanFrame], now_ms: int) -> None:
         """Stamps are UTC and may step with the clock; an age that cannot be is taken as none."""

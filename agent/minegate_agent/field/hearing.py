@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from minegate_agent.site import SiteDevice
-from minegate_drivers.sdk import Driver, Heard, LineDriver, Nonsense
+from minegate_drivers.sdk import CanDriver, Counted, Driver, Heard, LineDriver, Nonsense
 
 Frame = TypeVar("Frame")
 
@@ -66,6 +66,14 @@ def asked(driver: LineDriver, now_ms: int) -> bytes | None:
     try:
         request = driver.ask(now_ms)
         return None if request is None else bytes(request)
+    except Exception as error:
+        raise DriverError(error) from error
+
+
+def counted(driver: CanDriver) -> Counted:
+    """What the driver has counted. Raises DriverError."""
+    try:
+        return Counted(*map(int, driver.counted()))
     except Exception as error:
         raise DriverError(error) from error
 

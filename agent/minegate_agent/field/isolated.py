@@ -28,6 +28,7 @@ from minegate_drivers.ports import CanPort, LinePort, PortLost
 from minegate_drivers.sdk import Heard, Nonsense
 
 _NO_BOOT = 1  # field numbers what it hears from here; this process numbers nothing
+NICENESS = 10  # a driver that spins must not hold up the process that feeds the interlock (`minegate bench isolation`)
 
 
 class Voice:
@@ -93,6 +94,7 @@ def main() -> int:
     """Until the port is lost. 2: the configuration cannot be used."""
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for field, which ends this process
+    os.nice(NICENESS)
     folder, name = Path(sys.argv[1]), sys.argv[2]
     # a driver that prints must not speak in our frames
     descriptor = os.dup(sys.stdout.fileno())

@@ -15,6 +15,8 @@ from collections.abc import Callable
 _CLOCK_MONOTONIC = 1
 _FLAGS = os.O_NONBLOCK | os.O_CLOEXEC  # TFD_NONBLOCK, TFD_CLOEXEC are the same numbers
 _BILLION = 1_000_000_000
+_NEVER_S = float("inf")
+_EARLY_S = 1e-6  # the kernel is set in whole nanoseconds and may tell that much before
 
 
 # struct itimerspec: interval (seconds, nanoseconds), then value; time_t and long are C longs
@@ -36,13 +38,18 @@ class KernelTimer:
         self._ring = ring
         self._spec = bytearray(_SPEC.size)
         self._spec_at = (ctypes.c_char * _SPEC.size).from_buffer(self._spec)
+        self._due_s = _NEVER_S  # when to ring
+        self._armed_s = _NEVER_S  # when the kernel will tell
         loop.add_reader(self._fd, self._expired)
 
     def set(self, seconds: float) -> None:
-        """Ring in `seconds`."""
-        whole, part = divmod(int(seconds * _BILLION), _BILLION)
-        _SPEC.pack_into(self._spec, 0, 0, 0, whole, part or 1)  # all zero would disarm it
-        self._settime(self._fd, 0, self._spec_at, None)
+        """Ring in `seconds`. A later end than the kernel knows already costs nothing: it is seen to when it tells, so
+        the time-outs of answers that come in time are no system calls.
+        """
+        now_s = self._loop.time()
+        self._due_s = now_s + seconds
+        if not self._armed_s <= self._due_s:
+            self._arm(now_s)
 
     def close(self) -> None:
         """Never ring again. Safe to call twice."""
@@ -51,12 +58,24 @@ class KernelTimer:
             os.close(self._fd)
             self._fd = -1
 
+    def _arm(self, now_s: float) -> None:
+        self._armed_s = self._due_s
+        whole, part = divmod(int((self._due_s - now_s) * _BILLION), _BILLION)
+        _SPEC.pack_into(self._spec, 0, 0, 0, whole, part or 1)  # all zero would disarm it
+        self._settime(self._fd, 0, self._spec_at, None)
+
     def _expired(self) -> None:
         try:
             os.read(self._fd, 8)
         except BlockingIOError:
             return  # set again between the expiry and this call
-        self._ring()
+        now_s = self._loop.time()
+        self._armed_s = _NEVER_S
+        if self._due_s <= now_s + _EARLY_S:
+            self._due_s = _NEVER_S
+            self._ring()
+        elif self._due_s < _NEVER_S:
+            self._arm(now_s)
 
 
 class LoopTimer:

@@ -10,7 +10,11 @@ Measures on this machine what is promised about speed, each figure beside a plai
 the same run, because only such ratios mean something elsewhere. Needs the packages of the extra `dev` (the script's
 libraries) and takes some minutes; a busy machine disturbs it. The exit code is 1 if a promise was not kept.
 """
-_WHAT = {"line": "an RS-485 line: its use, dead slaves, CPU", "can": "a CAN bus: frames lost, CPU"}
+_WHAT = {
+    "isolation": "a neighbour whose driver misbehaves",
+    "line": "an RS-485 line: its use, dead slaves, CPU",
+    "can": "a CAN bus: frames lost, CPU",
+}
 
 
 def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -115,7 +115,7 @@ def _lines(now: Document) -> str:
             "" if line.get("utilisation") is None else f"{line['utilisation']:.0%}",
             line.get("timeouts", ""),
             sum((line.get("nonsense") or {}).values()),
-            " ".join(f"{name} {count}" for name, count in (line.get("strays") or {}).items()),
+            " ".join(f"{name} {count}" for name, count in _strays(line)),
             line.get("dropped", ""),
             _times(line),
             " ".join(line.get("suspects") or ()),
@@ -124,6 +124,13 @@ def _lines(now: Document) -> str:
     )
     head = ("port", "", "bus", "use", "time-outs", "bad", "strays", "dropped", "answer ms 50/99 %", "suspects")
     return table(head, rows)
+
+
+def _strays(line: Document) -> list[tuple[str, object]]:
+    """What was heard and was no answer; on a CAN bus also what its messages' own counters say."""
+    bus = line.get("bus") or {}
+    counted = [(name, bus[name]) for name in ("missed", "repeated") if bus.get(name)]
+    return [*(line.get("strays") or {}).items(), *counted]
 
 
 def _times(row: Document) -> str:

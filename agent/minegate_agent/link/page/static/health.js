@@ -96,5 +96,7 @@ function classes(line) {
   const shown = Object.entries(line.strays ?? {}).filter(([, each]) => each > 0);
   const words = shown.map(([name, each]) => `${t(`stray.${name}`)} ${count(each)}`);
   if (line.dropped) words.push(`${t("line.dropped")} ${count(line.dropped)}`);
+  if (line.bus?.missed) words.push(`${t("line.missed")} ${count(line.bus.missed)}`);
+  if (line.bus?.repeated) words.push(`${t("line.repeated")} ${count(line.bus.repeated)}`);
   return words.join(" · ");
 }
