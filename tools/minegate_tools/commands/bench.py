@@ -14,6 +14,7 @@ _WHAT = {
     "isolation": "a neighbour whose driver misbehaves",
     "line": "an RS-485 line: its use, dead slaves, CPU",
     "can": "a CAN bus: frames lost, CPU",
+    "sim": "virtual time: a shift, and a day without an uplink",
 }
 
 
