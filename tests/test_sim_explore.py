@@ -17,30 +17,14 @@ from minegate_agent.link.journal import Journal
 from minegate_agent.link.watermark import Watermark
 from minegate_interlock import judge
 from minegate_node.lease import Lease
-from minegate_sim.expect import judged, known
 from minegate_sim.explore import Explored, explore, scenario_of, shrink
 from minegate_sim.mine import Mine
 from minegate_sim.places.heading_1201 import Heading1201
 from minegate_sim.run import run
-from minegate_sim.scenario import At, ScenarioError, load, text_of
+from minegate_sim.scenario import At, load, text_of
 
-SCENARIOS = sorted((Path(__file__).parents[1] / "sim" / "minegate_sim" / "scenarios").glob("*.toml"))
 FOUND = sorted((Path(__file__).parents[1] / "sim" / "minegate_sim" / "scenarios" / "found").glob("*.toml"))
-LONG_S = 3600.0  # of virtual time: half a minute and more of real time
-EACH = [
-    pytest.param(path, id=path.stem, marks=[pytest.mark.long] if load(path).lasts_s > LONG_S else [])
-    for path in SCENARIOS
-]
 SEEDS_TO_FIND_MAX = 200
-
-
-@pytest.mark.parametrize("path", EACH)
-def test_every_shipped_scenario_is_kept(path: Path) -> None:
-    scenario = load(path)
-    assert all(known(expect.words) for expect in scenario.expect)
-    outcome = run(scenario)
-    assert outcome.breaches == ()
-    assert [each for each in outcome.judged if not each.kept] == []
 
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process_and_another_seed_does_not() -> None:
@@ -108,37 +92,6 @@ def test_a_scenario_written_down_is_the_same_scenario(tmp_path: Path) -> None:
     scenario = scenario_of(11)
     (tmp_path / "again.toml").write_text(text_of(scenario, "a reason\nin two lines"), "utf-8")
     assert load(tmp_path / "again.toml") == scenario
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ('place = "moon"\nlasts_s = 1.0', "place = 'moon' is not one of"),
-        ('place = "heading"\nlasts_s = 0.0', "lasts_s"),
-        ('place = "heading"\nlasts_s = 9.0\n[[at]]\nt = 1.0\nwhat = "flood"', "what = 'flood' is not one of"),
-        ('place = "heading"\nlasts_s = 9.0\n[[at]]\nt = 10.0\nwhat = "reset"', "after lasts_s = 9"),
-        ('place = "heading"\nlasts_s = 9.0\nspeeed = 2.0', "speeed"),
-    ],
-)
-def test_a_scenario_that_makes_no_sense_is_refused_in_one_line(tmp_path: Path, text: str, words: str) -> None:
-    path = tmp_path / "bad.toml"
-    path.write_text(text, "utf-8")
-    with pytest.raises(ScenarioError, match=r"bad\.toml") as refused:
-        load(path)
-    assert words in str(refused.value)
-    assert "\n" not in str(refused.value)
-
-
-def test_an_expectation_that_is_not_met_is_told_with_what_was_seen() -> None:
-    scenario = load(next(path for path in SCENARIOS if path.stem == "fan-stops"))
-    seen = run(scenario).seen
-    expect = scenario.expect[0].__class__
-    assert not judged(expect(words="contact relay-1 opens within 0.01 s", after_s=30.0), seen).kept
-    assert not judged(expect(words="contact relay-1 stays closed", after_s=20.0), seen).kept
-    assert not judged(expect(words="point 1201-T1-ch4 reaches 90"), seen).kept
-    assert not judged(expect(words="ledger tells hold_full"), seen).kept
-    with pytest.raises(ValueError, match="is not understood"):
-        judged(expect(words="everything is fine"), seen)
 
 
 def _nonsense_is_believed(patch: pytest.MonkeyPatch) -> None:

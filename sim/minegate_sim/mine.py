@@ -11,14 +11,13 @@ from minegate_interlock.rules import Rules, Timing, load
 from minegate_sim.broker import Far
 from minegate_sim.far_end import FarEnd
 from minegate_sim.gateway.agent import PROCESSES, Gateway
-from minegate_sim.gateway.can import CanCable
+from minegate_sim.gateway.can import CanCable, CanEnd
 from minegate_sim.gateway.lines import Cable
 from minegate_sim.gateway.messages import Underground
 from minegate_sim.noise import source
 from minegate_sim.place import Place, Truth
 from minegate_sim.receiver import Receiver
 from minegate_sim.record import Record
-from minegate_sim.slcan import Slcan
 from minegate_sim.virtual.conductor import Conductor
 from minegate_sim.virtual.timeline import Timeline
 
@@ -114,7 +113,7 @@ class Mine:
             elif port.kind == "can":
                 name = Path(port.channel).name
                 end = self.place.ends[name]
-                assert isinstance(end, Slcan), name
+                assert isinstance(end, CanEnd), name
                 cables[name] = CanCable(name, end, self.timeline, self.record)
         for output in self.rules.outputs:
             self._cable(cables, Path(output.device).name)

@@ -116,6 +116,10 @@ class CanBus:
             if isinstance(fault, Babble):
                 del self._babbles_ms[fault]
 
+    def reaches(self, device: str) -> bool:
+        """Whether that device is on the bus at all, and not beyond a cut."""
+        return not self._has(Dead, device) and not self._beyond(self.controllers[device])
+
     def run(self, now_ms: float) -> None:
         """Let everything happen that is due by `now_ms`."""
         while (at_ms := self.due_ms()) <= now_ms:

@@ -7,7 +7,7 @@ dC/dt = (q - Q C) / V, with C the share of methane, q m3/s given off, Q m3/s of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from minegate_agent.site import FILE
 from minegate_sim.devices.gas_head import GasHead
@@ -119,6 +119,11 @@ class Airway:
         """See Place."""
         return {FILE: GATEWAY, "rules.toml": RULES}
 
+    @property
+    def devices(self) -> Collection[str]:
+        """See Place."""
+        return self.faults
+
     def step(self, now_ms: float) -> None:
         """See Place."""
         while self._next_ms <= now_ms:
@@ -136,6 +141,10 @@ class Airway:
         """See Place."""
         silent = self.head.faults.dead or self.ends["rs485-1"].is_cut
         return {POINT: math.nan if silent else self.head.shown_percent}
+
+    def truths(self) -> Mapping[str, float]:
+        """See Place."""
+        return {POINT: 100.0 * self.share}
 
     def contacts(self) -> Mapping[str, bool]:
         """See Place."""

@@ -7,7 +7,7 @@ so that one request brings them all. The gateway has no interlock: a place witho
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from minegate_agent.site import FILE
 from minegate_sim.devices.modbus_slave import ModbusSlave
@@ -100,6 +100,11 @@ class Substation:
         ]
         return {FILE: "\n".join([_GATEWAY, *points]), "cabinet.toml": "\n".join([_MAP, *fields])}
 
+    @property
+    def devices(self) -> Collection[str]:
+        """See Place."""
+        return self.faults
+
     def step(self, now_ms: float) -> None:
         """See Place."""
         holding, chance = self.cabinet.holding, self._chance.random
@@ -122,6 +127,10 @@ class Substation:
         found = {name: float(holding[number]) for number, name in enumerate(VALUES)}
         found |= {name: float(holding[STATES_AT + at // 16] >> at % 16 & 1) for at, name in enumerate(STATES)}
         return dict.fromkeys(found, math.nan) if silent else found
+
+    def truths(self) -> Mapping[str, float]:
+        """See Place."""
+        return {}
 
     def contacts(self) -> Mapping[str, bool]:
         """See Place: there is none."""
