@@ -19,6 +19,7 @@ _WHAT = {
     "uplink": "the whole agent through a broker: CPU, memory, latency, bytes, backlog, outage",
     "trip": "from over-limit to open contact, on real processes, with faults, and in virtual time",
     "journal": "the journal: durable values, bytes on the disk, opening and reading a large one",
+    "sim": "virtual time: a shift, and a day without an uplink",
 }
 
 
