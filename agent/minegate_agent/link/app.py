@@ -192,7 +192,9 @@ class Link:
         """The page's limit lines come out of rules.toml, whose reader is no small program: readings go first."""
         await asyncio.sleep(DRAW_AFTER_S)
         shown = await asyncio.to_thread(import_module, "minegate_agent.link.shown_limits")
-        self.view.draw(*await asyncio.to_thread(shown.drawn, self._site.folder))
+        drawn = await asyncio.to_thread(shown.drawn, self._site.folder)
+        self.view.draw(drawn.limits, drawn.titles)
+        self.view.draw_proofs(drawn.tests, await asyncio.to_thread(shown.passed, self._site.run_folder))
 
     async def _follow(self) -> None:
         """Show how far the journal is. Without a configured uplink nobody is waited for, so old segments may go."""

@@ -12,11 +12,14 @@ from minegate_agent.link.ledger import FOR_MACHINES
 from minegate_agent.link.view_areas import AreaRows, Titles
 from minegate_agent.link.view_health import Health, plain
 from minegate_agent.link.view_points import Limits, PointRows
+from minegate_agent.link.view_proofs import ProofRows
 from minegate_agent.link.view_reactions import ReactionRows
 from minegate_agent.link.view_trend import Trends
 from minegate_agent.scan import Scan
 from minegate_agent.site import Site
 from minegate_interlock.lines import AreaState, Lateness, Reaction
+from minegate_interlock.proof_test import Key
+from minegate_interlock.terms import ProofTest
 
 EVENTS_KEPT = 200
 EVENTS_SHOWN = 100
@@ -36,6 +39,7 @@ class View:
         self._areas = AreaRows(site, titles or {})
         self._reactions = ReactionRows()
         self._health = Health(site)
+        self._proofs = ProofRows()
         self._events: deque[dict[str, object]] = deque(maxlen=EVENTS_KEPT)
         self._interlock = _Edge()
         self._field = _Edge()
@@ -51,6 +55,11 @@ class View:
         self._points.limits, self._areas.titles = limits, titles
         self.version += 1
 
+    def draw_proofs(self, tests: tuple[ProofTest, ...], done: Mapping[Key, float]) -> None:
+        """The proof tests that the rules ask for, and when each was last passed (seconds since 1970)."""
+        self._proofs.draw(tests, done)
+        self.version += 1
+
     def on_scan(self, scan: Scan, sequence: int, heard_ms: int) -> None:
         """A scan with its journal sequence. `heard_ms`: this process's monotonic time at which the device spoke."""
         self._points.hear(scan, sequence, heard_ms)
@@ -60,6 +69,7 @@ class View:
     def on_event(self, sequence: int, event: Mapping[str, object]) -> None:
         """An event with its journal sequence."""
         shown = {str(key): plain(value) for key, value in event.items() if key not in FOR_MACHINES}
+        self._proofs.hear(shown)
         self._events.appendleft({**shown, "journal_sequence": sequence})  # `sequence` is the interlock's own count
         self.version += 1
 
@@ -150,6 +160,7 @@ class View:
             "hold": self._health.hold(),
             "health": self._health.word(now_ms),
             "delivery": self._delivery(now_ms),
+            "proofs": self._proofs.rows(),
             "disk": {"ok": not self._disk_error, "error": self._disk_error},
             "events": list(self._events)[:EVENTS_SHOWN],
         }
