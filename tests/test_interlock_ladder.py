@@ -282,3 +282,14 @@ def test_a_load_that_is_dead_although_power_is_permitted_names_the_breaker_once_
     heading.feed = 1.0
     heading.run(500)
     assert len(heading.said(What.FEED_AGREES)) == 1
+
+
+def test_a_port_that_is_gone_is_told_once_however_young_its_last_word_is() -> None:
+    heading = EngineHeading()
+    heading.powered()
+    heading.cabinets["relay-1"].cable = False
+    heading.engine.line_lost("relay-1", heading.now_ms)
+    heading.run(3000)
+    assert not heading.contact
+    told = [verdict.what for verdict in heading.told() if verdict.what in (What.OUTPUT_LOST, What.OUTPUT_BACK)]
+    assert told == [What.OUTPUT_LOST]
