@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from minegate_agent.check import admit_times
@@ -22,6 +23,8 @@ from minegate_agent.field.tcp_port import open_line as open_any_line
 from minegate_agent.site import Site, SiteDevice, load_site
 from minegate_agent.world import FieldWorld
 from minegate_drivers.ports import CanPort, LinePort
+
+NICENESS = -5
 
 
 async def _run(site: Site) -> None:
@@ -63,6 +66,8 @@ def main() -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
+    with suppress(PermissionError):  # ahead of link, behind the interlock, where the account may
+        os.setpriority(os.PRIO_PROCESS, 0, min(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     asyncio.run(_run(site))
     return 0
 
