@@ -235,7 +235,7 @@ class LimitPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     restore: Number
     alarm: Number | None = None
     direction: Literal["rising", "falling"] = "rising"
-    stale_ms: Annotated[int, Meta(ge=100, le=10_000)] = 1200
+    stale_ms: Annotated[int, Meta(ge=100, le=10_000)] = 1150  # with the rest of the way below 2 s: `minegate check`
     source: Text
 
 
