@@ -18,7 +18,7 @@ from minegate_tools.bench.trip_cases import RESET_EVERY_MS, RESET_FIRST_MS, Shap
 from minegate_tools.control import NoAnswer, ask
 from minegate_tools.demo.brokers import Broker, free_port
 
-START_S = 60.0
+START_S = 120.0
 STOP_S = 10.0
 _LINE_BYTES = 1 << 20
 
