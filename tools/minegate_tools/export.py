@@ -21,6 +21,7 @@ from minegate_agent.link.store.reader import Record
 from minegate_tools.spelled import Birth, quality_text
 
 COLUMNS = ("sequence", "utc_ms", "clock", "device", "field", "value", "unit", "quality", "event")
+PART_SUFFIX = ".part"
 ROWS_MAX = 50_000  # in one group of a Parquet file, and in memory
 
 
@@ -44,13 +45,25 @@ class _Sink(AbstractContextManager["_Sink"], Protocol):
 
 
 def export(folder: Path, to: Path, form: Formats, first: int, last: int, on_record: Callable[[int], None]) -> int:
-    """Write everything between the sequences; the number of rows. Raises OSError, ModuleNotFoundError."""
+    """Write everything between the sequences; the number of rows. The file appears when it is whole. Raises OSError,
+    ModuleNotFoundError.
+    """
+    part = to.with_name(to.name + PART_SUFFIX)
+    try:
+        count = _export(folder, part, form, first, last, on_record)
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def _export(folder: Path, to: Path, form: Formats, first: int, last: int, on_record: Callable[[int], None]) -> int:
     births = Births.open(folder / "births", OS_DISK)
     bases = ClockBases.open(folder / "clock.json", OS_DISK)
     count = 0
     rows: list[tuple[Any, ...]] = []
     with _Csv(to) if form is Formats.CSV else _Parquet(to) as sink:
-        for seen in inspect(folder):
+        for seen in inspect(folder, first=first, last=last):
             if not isinstance(seen, Record):
                 continue
             on_record(len(seen.body))

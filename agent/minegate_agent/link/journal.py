@@ -233,12 +233,18 @@ class Journal:
             assert not self._closed, self._folder
             with self._ram:
                 upto = self._next_sequence - 1
-            while self._shelf.last < upto and (group := self._next_group(upto)):
+            count = _GROUP_RECORDS_MAX
+            while self._shelf.last < upto and (group := self._next_group(upto, count)):
                 try:
                     self._write(group)
                 except OSError as error:
-                    if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._make_room():
+                    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                         raise
+                    if self._make_room():
+                        continue
+                    if len(group) == 1:
+                        raise
+                    count = len(group) // 2  # what the disk still takes shall be on it
             return self.last_sequence
 
     def keep_budget(self) -> None:
@@ -255,9 +261,9 @@ class Journal:
         with self._tidying:
             return self._retention.make_room(self._released)
 
-    def _next_group(self, upto: int) -> list[Waiting]:
+    def _next_group(self, upto: int, count: int) -> list[Waiting]:
         with self._ram:
-            return [waiting for waiting in self._pending.oldest(_GROUP_RECORDS_MAX) if waiting.sequence <= upto]
+            return [waiting for waiting in self._pending.oldest(count) if waiting.sequence <= upto]
 
     def _write(self, group: list[Waiting]) -> None:
         written = self._writer.write(group, self._origins.copy(), self._chain[1])
