@@ -8,8 +8,8 @@ from itertools import islice
 
 from minegate_agent.link.store.reader import Record
 
-RECORDS_MAX = 5000
-BYTES_MAX = 2_000_000  # of bodies
+RECORDS_MAX = 3000  # some blocks of the fastest line
+BYTES_MAX = 600_000  # of bodies
 
 
 class Recent:
