@@ -11,6 +11,7 @@ from minegate_interlock.fitness import fit
 from minegate_interlock.forms import ROWS_MAX, UnfitError
 from minegate_interlock.lines import Cause, Command, Verb, What
 from minegate_interlock.orders import answer, order
+from minegate_interlock.places import _reaction
 from minegate_interlock.proof_test import Finding, Key, Running, find_lock
 from minegate_interlock.rules import RulesError, Suspension, Vote, Watch, load
 from minegate_interlock.state import Bypass, Cut, FreeFan, Heard, OutputsUp, Reset
@@ -49,6 +50,14 @@ def test_a_vote_under_a_statute_takes_a_deviation_and_a_watch_restores_on_its_ri
     watch = Watch(AREA, T1, "%CH4", 0.0, 4.0, 1.0, 1.2, 1200, "a source")
     with pytest.raises(UnfitError, match=r"restore = 1\.2 is on the wrong side of alarm = 1"):
         fit(replace(rules(), watches=(watch,)))
+
+
+def test_a_site_may_shorten_the_time_that_a_rule_allows_and_never_stretch_it() -> None:
+    found = {"reaction_ms": 1000}  # stricter than any rule that ships today
+    assert _reaction("place 1", "heading/T1", {}, found) == 1000
+    assert _reaction("place 1", "heading/T1", {"reaction_ms": 800}, found) == 800
+    with pytest.raises(UnfitError, match=r"place 1: reaction_ms = 1500 is looser than 1000 of 'heading/T1'"):
+        _reaction("place 1", "heading/T1", {"reaction_ms": 1500}, found)
 
 
 def test_a_vote_of_another_area_outvotes_nobody_here() -> None:
