@@ -60,12 +60,13 @@ class Engine:
         self._watches = {a.name: FeedWatch(a.name, a.feed_point, rules.timing.feed_check_ms) for a in rules.areas}
         self._owner = self._owners()
         self._area_outputs = frozenset(output.name for output in rules.outputs)
+        self._index = {area.name: at for at, area in enumerate(rules.areas)}
         self._closed = dict.fromkeys(self.outputs, False)  # per output, what it is told: closed or not
         # per output, from a cut until its contact is read back open: when, and the point that decided or ""
         self._deciding: dict[str, tuple[int, str]] = {}
         self._contacts: dict[str, int] = {}
         self._took_ms: dict[str, int] = {}
-        self._fans_up: dict[str, bool] = {}
+        self._ups = dict.fromkeys(self.outputs, False)
         self._rebooted: dict[str, int] = {}
         self.ring.add(Edge(What.STARTED, Cause.START, "", reason=rules.edition), now_ms)
 
@@ -106,13 +107,13 @@ class Engine:
         if node.rebooted != self._rebooted.get(output, 0):
             self._rebooted[output] = node.rebooted
             # a node that restarted has opened its contact by itself: that is a loss, and it takes a person to return
-            self._lost(output, lost_part(node, self._closed[output], True), now_ms)
+            self._is_up(output, False, lost_part(node, self._closed[output], True), now_ms)
         self._check(output, now_ms)
 
     def line_lost(self, output: str, now_ms: int) -> None:
         """The output's port is gone."""
         self.outputs[output].lost()
-        self._lost(output, lost_part(self.outputs[output], self._closed[output], False), now_ms)
+        self._is_up(output, False, lost_part(self.outputs[output], self._closed[output], False), now_ms)
 
     def tick(self, now_ms: int) -> None:
         """Called every `tick_ms`: silence, leases, read-back, feed and tests."""
@@ -203,31 +204,22 @@ class Engine:
 
     def _check(self, output: str, now_ms: int) -> None:
         """At every answer and not only at the tick: a contact that opens and closes again in between must be seen."""
-        area, fan = self._owner[output]
-        if self.outputs[output].check(self._closed[output], now_ms):
-            own = [name for name, owner in self._owner.items() if owner == (area, fan)]
-            if all(self.outputs[name].up for name in own):
-                self._outputs_up(output, True, "", now_ms)
-        else:
-            node = self.outputs[output]
-            self._lost(output, lost_part(node, self._closed[output], False), now_ms)
+        outlet = self.outputs[output]
+        up = outlet.check(self._closed[output], now_ms)
+        self._is_up(output, up, "" if up else lost_part(outlet, self._closed[output], False), now_ms)
 
-    def _lost(self, output: str, why: str, now_ms: int) -> None:
-        self._outputs_up(output, False, why, now_ms)
-
-    def _outputs_up(self, output: str, up: bool, why: str, now_ms: int) -> None:
-        """A lost output of an area locks it. A lost output of a fan's lock is told, and takes nothing."""
+    def _is_up(self, output: str, up: bool, why: str, now_ms: int) -> None:
+        """Each output's own loss is told. One of an area locks it until all are back; a fan's lock takes nothing."""
         area, fan = self._owner[output]
-        index = [own.name for own in self.rules.areas].index(area)
-        was = self._fans_up.get(fan, False) if fan else self._state.areas[index].outputs_up
-        if was == up:
-            return
-        what, cause = (What.OUTPUT_BACK, Cause.NONE) if up else (What.OUTPUT_LOST, Cause.FAULT)
-        self.ring.add(Edge(what, cause, area, output, reason=why), now_ms)
+        if self._ups[output] != up:
+            self._ups[output] = up
+            what, cause = (What.OUTPUT_BACK, Cause.NONE) if up else (What.OUTPUT_LOST, Cause.FAULT)
+            self.ring.add(Edge(what, cause, area, output, reason=why), now_ms)
         if fan:
-            self._fans_up[fan] = up
-        else:
-            self._judge(OutputsUp(area, up), now_ms)
+            return
+        every = all(self._ups[name] for name, owner in self._owner.items() if owner == (area, ""))
+        if self._state.areas[self._index[area]].outputs_up != every:
+            self._judge(OutputsUp(area, every), now_ms)
 
     def _contact(self, output: str, contact: int, now_ms: int) -> None:
         if contact == self._contacts.get(output):

@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from minegate_interlock import lines, proof_dates, sockets
-from minegate_interlock.digest import sha256
 from minegate_interlock.engine import Engine
 from minegate_interlock.lines import (
     RECORD_BYTES_MAX,
@@ -34,6 +33,7 @@ from minegate_interlock.output_lines import OutputLines
 from minegate_interlock.reaction import Buckets
 from minegate_interlock.readers import Readers
 from minegate_interlock.rules import Rules
+from minegate_interlock.rules_file import RulesFile
 from minegate_interlock.told import log
 from minegate_interlock.world import Folder, World
 
@@ -51,8 +51,7 @@ class Process:
     def __init__(self, rules: Rules, rules_file: Folder, run_folder: Folder, world: World) -> None:
         self.selector = selectors.DefaultSelector()
         self._rules = rules
-        self._rules_file = rules_file
-        self._disk_hash = rules.file_hash
+        self._rules_file = RulesFile(rules_file, rules.file_hash)
         self._run_folder = run_folder
         self._now_ms = world.now_ms
         self._utc_s = world.utc_s
@@ -258,15 +257,10 @@ class Process:
         self._readers.tell_areas(now_ms, Lateness(self._late.worst_ms, self._late.packed()))
 
     def _look_at_rules(self, now_ms: int) -> None:
-        try:
-            with open(self._rules_file, "rb") as file:
-                found = sha256(file.read())
-        except OSError:
-            found = b""
-        if found != self._disk_hash:
-            self._disk_hash = found
-            if found != self._rules.file_hash:
-                self._engine.rules_edited(now_ms)
-                log.warning(
-                    "%s: edited; the rules %s stay in force until restart", self._rules_file, self._rules.hash[:8].hex()
-                )
+        if self._rules_file.edited():
+            self._engine.rules_edited(now_ms)
+            log.warning(
+                "%s: edited; the rules %s stay in force until restart",
+                self._rules_file.path,
+                self._rules.hash[:8].hex(),
+            )

@@ -30,7 +30,7 @@ class AreaRows:
 
     def __init__(self, site: Site, titles: Titles) -> None:
         self._points = {point.name: point for point in site.points}
-        self._titles = titles
+        self.titles = titles
         self._areas: dict[str, _Heard] = {}
 
     def hear(self, state: AreaState, now_ms: int) -> None:
@@ -47,7 +47,7 @@ class AreaRows:
         state, age_ms = heard.state, max(0, now_ms - heard.heard_ms)
         fresh = interlock_up and age_ms <= FRESH_MS
         point = self._points.get(state.point)
-        title_zh, title_en = self._titles.get(state.area, ("", ""))
+        title_zh, title_en = self.titles.get(state.area, ("", ""))
         return {
             "area": state.area,
             "title_zh": title_zh,

@@ -26,19 +26,17 @@ class InterlockProgram:
         run_folder.mkdir(parents=True, exist_ok=True)
         loaded = load(rules.read_bytes(), rules.name)
         self._process = Process(loaded, rules, run_folder, World(clock.monotonic_ms, boot, open_line))
+        self.due_ms = 0.0
         self._descriptor = self._process.selector.fileno()
 
     def fileno(self) -> int:
         """See Program."""
         return self._descriptor
 
-    def due_ms(self) -> float:
+    def turn(self, *, readable: bool) -> None:
         """See Program."""
-        return self._clock.true_at_ms(self._process.next_ms / 1000.0) + _LATE_MS
-
-    def turn(self) -> None:
-        """See Program."""
-        self._process.turn(self._process.selector.select(0))
+        self._process.turn(self._process.selector.select(0) if readable else [])
+        self.due_ms = self._clock.true_at_ms(self._process.next_ms / 1000.0) + _LATE_MS
 
     def ask_to_end(self) -> None:
         """SIGTERM."""

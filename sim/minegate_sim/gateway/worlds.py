@@ -58,21 +58,23 @@ async def field(around: Around, clock: SimClock, boot: int, program: LoopProgram
     async def open_messages(port: Port, topics: tuple[str, ...]) -> SimMessagePort:
         return SimMessagePort(around.underground, port.name, topics, program.wake)
 
+    world = FieldWorld(clock, boot, open_line, open_can, open_messages, lag_ms=program.loop.lag_ms)
     with suppress(asyncio.CancelledError):
-        await run_field(around.site, FieldWorld(clock, boot, open_line, open_can, open_messages))
+        await run_field(around.site, world)
 
 
 async def link(
     around: Around,
     clock: SimClock,
     seed: int,
+    machine: str,
     disk: HeldDisk,
     broker: Callable[[BrokerSettings, Callable[[], None]], SimBroker],
     program: LoopProgram,
 ) -> None:
     """The link process, until it is asked to end: as its `__main__` does it."""
     stop = asyncio.Event()
-    running = Link(around.site, LinkWorld(clock, disk, lambda settings: broker(settings, program.wake), seed))
+    running = Link(around.site, LinkWorld(clock, disk, lambda settings: broker(settings, program.wake), seed, machine))
     task = asyncio.ensure_future(running.run(stop))
     try:
         await asyncio.shield(task)

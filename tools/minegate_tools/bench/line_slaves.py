@@ -93,6 +93,7 @@ class Line:
         if not self._character_s:
             self._pty.write(answer)
             self._answered += 1
+            self.left()
             return
         self._plan(answer, asked_end_s + self.gap_s)
 
@@ -100,6 +101,9 @@ class Line:
         """What that slave answers now."""
         self._turn += 1
         return self._answers[station][self._turn % _ANSWERS_EACH]
+
+    def left(self) -> None:
+        """The last byte of an answer is with the master."""
 
     def wait_s(self, now_s: float) -> float | None:
         """How long there is nothing to do but to listen; 0 while the next request may come at any moment.
@@ -126,6 +130,7 @@ class Line:
                 self._late_s += time.perf_counter() - due_s
                 self._line_free_s = due_s
                 self._answered += 1
+                self.left()
 
     def _plan(self, answer: bytes, begin_s: float) -> None:
         for first in range(0, len(answer), PIECE_BYTES):

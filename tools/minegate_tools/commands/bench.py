@@ -16,6 +16,7 @@ _WHAT = {
     "isolation": "a neighbour whose driver misbehaves",
     "line": "an RS-485 line: its use, dead slaves, CPU",
     "can": "a CAN bus: frames lost, CPU",
+    "uplink": "the whole agent through a broker: CPU, memory, latency, bytes, backlog, outage",
     "trip": "from over-limit to open contact, on real processes, with faults, and in virtual time",
 }
 
@@ -30,7 +31,12 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     command.add_argument("what", choices=sorted(_WHAT), help="; ".join(f"{key}: {text}" for key, text in _WHAT.items()))
     command.add_argument("--seconds", type=float, help="of traffic for each figure, instead of what each needs")
-    command.add_argument("--only", metavar="PART,...", help=f"trip: {', '.join(PARTS)}; all if left out")
+    command.add_argument(
+        "--only",
+        metavar="PART,...",
+        help=f"uplink: cost, quiet, latency, drain, outage; trip: {', '.join(PARTS)}; all if left out",
+    )
+    command.add_argument("--peers", action="store_true", help="uplink: install thingsboard-gateway beside, and compare")
     command.add_argument("--cuts", type=int, default=CUTS, help=f"trip: real cuts for each figure ({CUTS})")
     for option, number, words in (
         ("--virtual", VIRTUAL_CUTS, "simulated cuts"),
