@@ -59,8 +59,8 @@ class Engine:
         self._feeds = Feeds((area.feed_point for area in rules.areas), rules.timing.feed_check_ms)
         self._watches = {a.name: FeedWatch(a.name, a.feed_point, rules.timing.feed_check_ms) for a in rules.areas}
         self._owner = self._owners()
-        self._index = {area.name: at for at, area in enumerate(rules.areas)}
         self._area_outputs = frozenset(output.name for output in rules.outputs)
+        self._index = {area.name: at for at, area in enumerate(rules.areas)}
         self._closed = dict.fromkeys(self.outputs, False)  # per output, what it is told: closed or not
         # per output, from a cut until its contact is read back open: when, and the point that decided or ""
         self._deciding: dict[str, tuple[int, str]] = {}

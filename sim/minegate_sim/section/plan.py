@@ -235,7 +235,8 @@ class LimitPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     restore: Number
     alarm: Number | None = None
     direction: Literal["rising", "falling"] = "rising"
-    stale_ms: Annotated[int, Meta(ge=100, le=10_000)] = 1150  # with the rest of the way below 2 s: `minegate check`
+    # a silent sensor must open the contact within 2 s, line, lease and relay included (`minegate check` adds them up)
+    stale_ms: Annotated[int, Meta(ge=100, le=10_000)] = 1100
     source: Text
     rate_max_per_s: Number | None = None
     frozen_s: Annotated[int, Meta(ge=60, le=86_400)] | None = None

@@ -69,7 +69,7 @@ class Lines:
 
     @property
     def devices(self) -> Collection[str]:
-        """See Place: nothing can be wished for."""
+        """See Place."""
         return ()
 
     def site(self) -> Mapping[str, str]:
@@ -109,6 +109,7 @@ class Cuts:
 
     def __init__(self, mine: Mine, lines: Lines, seed: int) -> None:
         self.took_ms: list[float] = []
+        self.over = False  # nobody resets any more
         self._mine, self._lines = mine, lines
         self._chance = source(seed, "cuts")
         self._over: dict[int, tuple[int, float]] = {}
@@ -133,7 +134,7 @@ class Cuts:
 
     def reset(self, line: int) -> None:
         """A person asks until the contact is closed."""
-        if not self._lines.boards[line].closed:
+        if not self._lines.boards[line].closed and not self.over:
             self._mine.gateway.command(Command(Verb.RESET, area(line), "bench", ""))
             self._mine.timeline.after(RESET_EVERY_MS, lambda: self.reset(line))
 
@@ -152,4 +153,6 @@ def cuts_in_virtual_time(shape: Shape, seed: int, count: int) -> tuple[list[floa
                 mine.run_for(_PIECE_MS)
                 mine.record.lines.clear()
             virtual_s = mine.now_ms / 1000
+            cuts.over = True
+            mine.run_for(_PIECE_MS)  # who has asked hears his answer
     return cuts.took_ms[:count], virtual_s, time.process_time() - begun_s
