@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from minegate_agent.scan import Scan
 from minegate_agent.site import load_site
 from minegate_interlock.lines import Answer, Command, Verb, pack, unpack
 from minegate_sim.example import example
+from minegate_tools import cli
 from minegate_tools.table import table
 
 COMMANDS = (
@@ -285,3 +287,15 @@ def test_decode_refuses_the_birth_of_another_configuration(delivered: tuple[byte
     ended = minegate("decode", "--birth", str(tmp_path / "birth"), stdin=delivered[1])
     assert ended.returncode == 1
     assert "0000000000000000" in only_line(ended)
+
+
+def test_the_table_of_commands_names_what_the_files_declare() -> None:
+    whole = _names(cli.parser())
+    assert [_names(cli.parser(name)) for name in whole] == [
+        list(names) for names in cli._COMMANDS.values() for _ in names
+    ]
+
+
+def _names(parser: argparse.ArgumentParser) -> list[str]:
+    (commands,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+    return list(commands.choices)

@@ -26,7 +26,8 @@ ROBOT: dict[str, Value] = {"manufacturer": "KIT", "serial": "0001"}
 )
 def test_a_driver_is_built_from_its_options(driver: str, options: dict[str, Value], tmp_path: Path) -> None:
     built = build(driver, options, tmp_path)
-    assert isinstance(built, OURS[driver])
+    assert isinstance(built, find(driver))
+    assert find(driver).name == driver
     assert built.layouts
 
 

@@ -8,38 +8,31 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from minegate_drivers.canopen import CanopenNode
-from minegate_drivers.dbc import DbcListener
-from minegate_drivers.dlt645_meter import Dlt645Meter
-from minegate_drivers.framed import FramedDevice
-from minegate_drivers.gas_head import GasHead
-from minegate_drivers.j1939 import J1939Listener
-from minegate_drivers.modbus_map import ModbusMap
-from minegate_drivers.port_health import PortHealth
 from minegate_drivers.sdk import CanDriver, Catalogued, Driver, LineDriver, MessageDriver, Option
-from minegate_drivers.vda5050 import Vda5050
-from minegate_drivers.wire_node import WireNode
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "minegate.drivers"
-OURS: dict[str, type[Catalogued]] = {
-    form.name: form
-    for form in (
-        GasHead,
-        ModbusMap,
-        Dlt645Meter,
-        FramedDevice,
-        WireNode,
-        DbcListener,
-        J1939Listener,
-        CanopenNode,
-        Vda5050,
-        PortHealth,
-    )
+# Name -> where its class is. Only what a site names is loaded: a gateway with one kind of sensor has no memory for the
+# others' tables.
+OURS = {
+    "gas_head": "minegate_drivers.gas_head:GasHead",
+    "modbus": "minegate_drivers.modbus_map:ModbusMap",
+    "dlt645": "minegate_drivers.dlt645_meter:Dlt645Meter",
+    "framed": "minegate_drivers.framed:FramedDevice",
+    "wire_node": "minegate_drivers.wire_node:WireNode",
+    "wire_node_can": "minegate_drivers.wire_node_can:WireNodeCan",
+    "dbc": "minegate_drivers.dbc:DbcListener",
+    "j1939": "minegate_drivers.j1939:J1939Listener",
+    "canopen": "minegate_drivers.canopen:CanopenNode",
+    "vda5050": "minegate_drivers.vda5050:Vda5050",
+    "port_health": "minegate_drivers.port_health:PortHealth",
 }
 _SPEAKS: dict[type[Driver], str] = {LineDriver: "serial", CanDriver: "can", MessageDriver: "mqtt"}
 
@@ -57,7 +50,7 @@ class Described(NamedTuple):
 
 def names() -> tuple[str, ...]:
     """Every name that `build` takes, ours first. Loads nothing."""
-    others = {entry.name for entry in entry_points(group=GROUP)} - OURS.keys()
+    others = {entry.name for entry in _others()} - OURS.keys()
     return (*sorted(OURS), *sorted(others))
 
 
@@ -86,13 +79,22 @@ def describe(driver: str) -> Described:
 def find(driver: str) -> type[Catalogued]:
     """The class of that name. ValueError if there is none, or more than one, or it is no driver."""
     if driver in OURS:
-        return OURS[driver]
-    found = tuple(entry_points(group=GROUP, name=driver))
+        module, _, name = OURS[driver].partition(":")
+        form: type[Catalogued] = getattr(import_module(module), name)
+        return form
+    found = tuple(entry for entry in _others() if entry.name == driver)
     if not found:
         raise ValueError(f"driver {driver}: not one of {', '.join(names())}")
     if len({entry.value for entry in found}) > 1:
         raise ValueError(f"driver {driver}: given by {' and by '.join(sorted(entry.value for entry in found))}")
     return _loaded(driver, found[0])
+
+
+def _others() -> Iterable[EntryPoint]:
+    """What other distributions register. Asked only where our own names are not enough: it loads the e-mail library."""
+    from importlib.metadata import entry_points
+
+    return entry_points(group=GROUP)
 
 
 def _loaded(driver: str, entry: EntryPoint) -> type[Catalogued]:

@@ -15,12 +15,12 @@ from minegate_agent.config import ConfigError
 from minegate_agent.link.app import Link
 from minegate_agent.link.disk import OS_DISK
 from minegate_agent.link.journal import NotOurs
+from minegate_agent.link.machine import start_of_machine
 from minegate_agent.link.mqtt import MqttBroker
 from minegate_agent.link.world import LinkWorld
 from minegate_agent.site import Site, load_site
 
 CONFIGURATION = 2
-_START_OF_THE_MACHINE = Path("/proc/sys/kernel/random/boot_id")  # random(4): a new one for every boot of the kernel
 FAILED = 1
 
 
@@ -37,7 +37,7 @@ def main() -> int:
         return CONFIGURATION
     # Jitter must differ between gateways that start together, so its seed is chance; it is written down all the same.
     seed = int.from_bytes(os.urandom(4), "little")
-    world = LinkWorld(SystemClock(), OS_DISK, MqttBroker, seed, _START_OF_THE_MACHINE.read_text("ascii").strip())
+    world = LinkWorld(SystemClock(), OS_DISK, MqttBroker, seed, start_of_machine())
     logging.getLogger("link").debug("jitter seed %d", world.seed)
     runner = asyncio.Runner()  # not closed: closing waits for threads
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,10 @@ from minegate_agent.link.committer import Committer
 from minegate_agent.link.consumers import Consumers, Cursors
 from minegate_agent.link.intake import Intake
 from minegate_agent.link.journal import Journal
+from minegate_agent.link.machine import Machine
 from minegate_agent.link.page_keeper import keep_page
 from minegate_agent.link.payload import COMMAND, topic
 from minegate_agent.link.recall import recall
-from minegate_agent.link.shown_limits import drawn
 from minegate_agent.link.signing import BadKey, public_key, signer
 from minegate_agent.link.verdicts import Verdicts
 from minegate_agent.link.view import View
@@ -33,6 +34,7 @@ from minegate_agent.link.world import LinkWorld
 from minegate_agent.site import Site, load_site
 
 FLUSH_S = 1.0  # of the 2 s in which a process ends
+DRAW_AFTER_S = 2.0
 
 log = logging.getLogger("link")
 
@@ -59,7 +61,7 @@ class Link:
             self._births.enter(birth_of(site), self._journal.last_sequence + 1)
         self._bases = ClockBases.open(folder / "clock.json", world.disk)
         self._start = self._bases.begin(world.machine, self._journal.last_sequence + 1)
-        self.view = View(site, *drawn(site.folder))
+        self.view = View(site)
         self._ahead = Ahead()
         self._committer = Committer(
             self._journal,
@@ -70,8 +72,9 @@ class Link:
             on_disk=self.view.on_disk,
         )
         self._intake = Intake(
-            self._journal, self._births, self._committer, world.clock, self.view, site.hash, self._birth_of_config
-        )
+            self._journal, self._births, self._committer, world.clock, self.view, site.hash, self._birth_of_config,
+            Machine.open(folder, world.disk, world.machine),
+        )  # fmt: skip
         self._verdicts = Verdicts(self._journal, self._committer, world.clock, self.view)
         self._commands = self._obeying(folder)
         gateway = site.config.gateway
@@ -99,6 +102,7 @@ class Link:
                 "clock": watch(self._world.clock, lambda ms: self._committer.own_event("clock_step", step_ms=ms)),
                 "clock-base": tell_first_sync(self._bases, self._start, self._world.clock, self._tell_clock_set),
                 "delivery": self._follow(),
+                "limits": self._draw(),
                 **self._consumers.jobs(),
                 **self._anchoring(),
             }
@@ -183,6 +187,12 @@ class Link:
         for name, cursor in self._cursors.of.items():
             if cursor.trouble:
                 log.error("uplink %s: %s", name, cursor.trouble)
+
+    async def _draw(self) -> None:
+        """The page's limit lines come out of rules.toml, whose reader is no small program: readings go first."""
+        await asyncio.sleep(DRAW_AFTER_S)
+        shown = await asyncio.to_thread(import_module, "minegate_agent.link.shown_limits")
+        self.view.draw(*await asyncio.to_thread(shown.drawn, self._site.folder))
 
     async def _follow(self) -> None:
         """Show how far the journal is. Without a configured uplink nobody is waited for, so old segments may go."""

@@ -81,13 +81,14 @@ class Committer:
     async def keep_writing(self) -> None:
         """Commit for ever."""
         while True:
+            idle = asyncio.get_running_loop().call_later(IDLE_S, self._idle)
             try:
-                async with asyncio.timeout(IDLE_S):
-                    await self._waiting.wait()
-            except TimeoutError:
-                self._declare_losses()
-                if not self._journal.pending:
-                    continue
+                await self._waiting.wait()
+            finally:
+                idle.cancel()
+            if not self._journal.pending:
+                self._waiting.clear()
+                continue
             await self._gather()
             if not await self.commit():
                 await asyncio.sleep(RETRY_S)
@@ -100,6 +101,10 @@ class Committer:
                 await asyncio.to_thread(self._journal.keep_budget)
                 self._declare_losses()
             await self.durable.above(seen)
+
+    def _idle(self) -> None:
+        self._declare_losses()
+        self._waiting.set()
 
     async def commit(self) -> bool:
         """Commit what is appended now; False if the disk refuses. Everything stays pending then."""
@@ -135,11 +140,11 @@ class Committer:
             self._many.set()
 
     async def _gather(self) -> None:
+        enough = asyncio.get_running_loop().call_later(self._commit_s, self._many.set)
         try:
-            async with asyncio.timeout(self._commit_s):
-                await self._many.wait()
-        except TimeoutError:
-            return
+            await self._many.wait()
+        finally:
+            enough.cancel()
 
     def _declare_losses(self) -> None:
         """Journal what the journal itself lost. At once and together: `take_losses` counts on the next sequences."""

@@ -44,6 +44,11 @@ class View:
         self._written: dict[str, object] = {"bytes": 0, "readings": 0, "bytes_each": None, "thinned": 0}
         self.version = 0
 
+    def draw(self, limits: Limits, titles: Titles) -> None:
+        """What the rules say, once they are read."""
+        self._points.limits, self._areas.titles = limits, titles
+        self.version += 1
+
     def on_scan(self, scan: Scan, sequence: int, heard_ms: int) -> None:
         """A scan with its journal sequence. `heard_ms`: this process's monotonic time at which the device spoke."""
         self._points.hear(scan, sequence, heard_ms)

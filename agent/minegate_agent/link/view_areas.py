@@ -8,13 +8,14 @@ from typing import NamedTuple
 from minegate_agent.link.view_points import decimals, finite
 from minegate_agent.site import Site
 from minegate_interlock.lines import AreaState, Cause, Feed
+from minegate_interlock.outlet import UNREAD
 from minegate_wire.messages import CONTACT_CLOSED, CONTACT_MISMATCH, CONTACT_OPEN
 
 Titles = Mapping[str, tuple[str, str]]  # area -> (Chinese, English)
 
 FRESH_MS = 3000  # the interlock speaks each second
 AREAS_MAX = 64
-_CONTACTS = {CONTACT_OPEN: "open", CONTACT_CLOSED: "closed", CONTACT_MISMATCH: "mismatch"}
+_CONTACTS = {CONTACT_OPEN: "open", CONTACT_CLOSED: "closed", CONTACT_MISMATCH: "mismatch", UNREAD: "unread"}
 _ACTS = (Cause.LIMIT, Cause.COMMAND)  # somebody or something passed a limit: a cut; everything else is a lock
 
 
@@ -29,7 +30,7 @@ class AreaRows:
 
     def __init__(self, site: Site, titles: Titles) -> None:
         self._points = {point.name: point for point in site.points}
-        self._titles = titles
+        self.titles = titles
         self._areas: dict[str, _Heard] = {}
 
     def hear(self, state: AreaState, now_ms: int) -> None:
@@ -46,7 +47,7 @@ class AreaRows:
         state, age_ms = heard.state, max(0, now_ms - heard.heard_ms)
         fresh = interlock_up and age_ms <= FRESH_MS
         point = self._points.get(state.point)
-        title_zh, title_en = self._titles.get(state.area, ("", ""))
+        title_zh, title_en = self.titles.get(state.area, ("", ""))
         return {
             "area": state.area,
             "title_zh": title_zh,

@@ -33,7 +33,7 @@ class PointRows:
 
     def __init__(self, site: Site, limits: Limits) -> None:
         self._site = site
-        self._limits = limits
+        self.limits = limits
         self._parts = {(point.device, point.part) for point in site.points}
         self._newest: dict[tuple[int, int], Newest] = {}
 
@@ -55,7 +55,7 @@ class PointRows:
         flags = Quality.STALE if newest is None else _quality(newest.scan, point.field, value)
         if age_ms is not None and age_ms > stale_after_ms(device):
             flags |= Quality.STALE
-        alarm, cut = self._limits.get(point.name, (None, None))
+        alarm, cut = self.limits.get(point.name, (None, None))
         return {
             "number": point.number,
             "name": point.name,

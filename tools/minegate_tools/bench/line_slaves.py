@@ -89,13 +89,21 @@ class Line:
         if station in self._asked_s:
             self._longest_s = max(self._longest_s, now_s - self._asked_s[station])
         self._asked_s[station] = now_s
-        self._turn += 1
-        answer = self._answers[station][self._turn % _ANSWERS_EACH]
+        answer = self.answer(station)
         if not self._character_s:
             self._pty.write(answer)
             self._answered += 1
+            self.left()
             return
         self._plan(answer, asked_end_s + self.gap_s)
+
+    def answer(self, station: int) -> bytes:
+        """What that slave answers now."""
+        self._turn += 1
+        return self._answers[station][self._turn % _ANSWERS_EACH]
+
+    def left(self) -> None:
+        """The last byte of an answer is with the master."""
 
     def wait_s(self, now_s: float) -> float | None:
         """How long there is nothing to do but to listen; 0 while the next request may come at any moment.
@@ -122,6 +130,7 @@ class Line:
                 self._late_s += time.perf_counter() - due_s
                 self._line_free_s = due_s
                 self._answered += 1
+                self.left()
 
     def _plan(self, answer: bytes, begin_s: float) -> None:
         for first in range(0, len(answer), PIECE_BYTES):

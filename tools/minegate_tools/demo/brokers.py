@@ -68,6 +68,13 @@ class Broker:
             process.kill()
             await process.wait()
 
+    async def kill(self) -> None:
+        """End it with -9."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.kill()
+            await process.wait()
+
     def _command(self) -> tuple[str, ...]:
         if self._program is None:
             return bound.command("minegate_tools.demo.embedded", str(self.port))

@@ -13,11 +13,12 @@ _PIECE = 65_536
 
 
 class Door:
-    """Listens on `port` while open, and forwards to `behind`."""
+    """Listens on `port` while open, and forwards to `behind`. `passed` counts the bytes, both directions together."""
 
     def __init__(self, port: int, behind: int) -> None:
         self.port = port
         self.behind = behind
+        self.passed = 0
         self._server: asyncio.Server | None = None
         self._through: set[asyncio.StreamWriter] = set()  # both sides of every connection
 
@@ -43,18 +44,18 @@ class Door:
         sides = {writer, far_writer}
         self._through |= sides
         try:
-            await asyncio.gather(_pour(reader, far_writer), _pour(far_reader, writer))
+            await asyncio.gather(self._pour(reader, far_writer), self._pour(far_reader, writer))
         finally:
             self._through -= sides
 
-
-async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Hand on what comes, until either side has gone; then the other is told."""
-    try:
-        while piece := await reader.read(_PIECE):
-            writer.write(piece)
-            await writer.drain()
-    except OSError:
-        pass  # broken instead of closed: the same to us
-    finally:
-        writer.close()
+    async def _pour(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hand on what comes, until either side has gone; then the other is told."""
+        try:
+            while piece := await reader.read(_PIECE):
+                self.passed += len(piece)
+                writer.write(piece)
+                await writer.drain()
+        except OSError:
+            pass  # broken instead of closed: the same to us
+        finally:
+            writer.close()

@@ -13,27 +13,17 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from minegate_agent.clock import Clock
 from minegate_agent.link.page.app import build
 from minegate_agent.link.page.stream import Hub
+from minegate_agent.link.page_listener import listen
 from minegate_agent.link.view import View
 
 CONNECTIONS_MAX = 96  # open descriptors that the page may cost; the journal lives in the same process
 REQUEST_WITHIN_S = 10.0  # a connection that asks nothing is closed
-UNREAD_WITHIN_MS = 10_000  # a browser that takes nothing for so long is closed by the kernel
-UNREAD_BYTES_MAX = 262_144  # what the kernel keeps for it meanwhile; some whole snapshots
 CLOSE_WITHIN_S = 1
 
 
 async def serve(view: View, clock: Clock, host: str, port: int) -> None:
     """Serve until cancelled. OSError at once if the address cannot be had."""
     await serve_on(listen(host, port), view, clock, host)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_WITHIN_MS)  # accepted sockets inherit both
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD_BYTES_MAX)
-    return listener
 
 
 async def serve_on(listener: socket.socket, view: View, clock: Clock, host: str) -> None:
