@@ -56,8 +56,10 @@ class ClockBases:
         return cls(path, disk, starts)
 
     def begin(self, machine: str, next_sequence: int) -> Start:
-        """The present start of the machine, new or known; durable if the disk takes it: a full one stops nobody."""
-        if not machine or not self._starts or self._starts[-1].machine != machine:  # nobody can tell: a new one
+        """The present start of the machine, new or known; new if nobody can tell. Durable if the disk takes it: a full
+        one stops nobody.
+        """
+        if not machine or not self._starts or self._starts[-1].machine != machine:
             starts = [*self._starts, Start(machine, next_sequence, None)][-STARTS_MAX:]
             try:
                 self._write(starts)
