@@ -5,6 +5,7 @@ from __future__ import annotations
 from heading import AREA, GOOD, T1, rules
 from minegate_interlock.engine import Engine
 from minegate_interlock.lines import Command, PointName, Reading, Verb, Verdict, What
+from minegate_interlock.output_kinds import AnyOutput
 from minegate_interlock.proof_test import Key
 from minegate_interlock.rules import Rules
 from minegate_node.relay import RelayNode
@@ -42,7 +43,7 @@ class EngineHeading:
         self.rules = own or rules()
         self.now_ms = 0
         self.engine = Engine(self.rules, 7, 0, tested)
-        self.cabinets = {output.name: Cabinet(output.node) for output in self.rules.every_output()}
+        self.cabinets = {output.name: self.cabinet(output) for output in self.rules.every_output()}
         self.values = dict(GOOD)
         self.feed: float | None = None
         self.feed_follows = False
@@ -52,6 +53,10 @@ class EngineHeading:
         for limit in self.rules.limits:
             self.engine.introduce(PointName(self._numbers[limit.point], limit.point, limit.unit), 0)
         self.engine.introduce(PointName(FEED_NUMBER, self.rules.areas[0].feed_point, ""), 0)
+
+    def cabinet(self, output: AnyOutput) -> Cabinet:
+        """What stands behind an output."""
+        return Cabinet(output.node)
 
     def run(self, ms: int) -> None:
         for _ in range(ms // STEP_MS):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from minegate_agent.link.cursor import Cursor
 from minegate_agent.link.journal import EVENT, SCAN, Full, Journal, Loss, Record
+from minegate_agent.link.ledger import gone
+from minegate_agent.link.loss_event import loss_event
 from minegate_agent.link.records import decode_event, decode_scan, encode_event, encode_scan
 from minegate_agent.scan import Scan
 from minegate_sim.disk import Killed, PowerCut, SimDisk
@@ -19,16 +22,44 @@ BOOT = 77
 _TRIES = 20
 
 
+@cache
 def scan_body(number: int, boot: int = BOOT) -> bytes:
     """Item `number` of the producer; the same number gives the same bytes."""
     record = random.Random(number).randbytes(number % 61)
-    return encode_scan(Scan(boot, number, 1, 0, 0, number * 10, 1_700_000_000_000 + number, 1, record))
+    return encode_scan(Scan(boot, number, 1 + number % 3, 0, 0, number * 10, 1_700_000_000_000 + number, 1, record))
 
 
 def loss_body(loss: Loss) -> bytes:
     """The event that link journals for a loss."""
-    event = {"kind": "loss", "from": "link", "utc_ms": 1_700_000_000_000, "first": loss.first, "last": loss.last}
-    return encode_event({**event, "count": loss.count, "reason": loss.reason})
+    return encode_event(loss_event(loss, 1_700_000_000_000))
+
+
+def told_by(body: bytes) -> set[int]:
+    """The sequences that a loss event declares; none if it is another event."""
+    event = decode_event(body)
+    if event["kind"] != "loss":
+        return set()
+    lost = {sequence for first, last in gone(event) for sequence in range(first, last + 1)}
+    assert event["count"] == len(lost), event
+    return lost
+
+
+def alarm_body(number: int) -> bytes:
+    """The same for an event of the producer."""
+    told = {"kind": "alarm", "from": "field", "utc_ms": 1_700_000_000_000 + number, "boot": BOOT, "number": number}
+    return encode_event(told)
+
+
+def is_scan(body: bytes) -> bool:
+    """Events are msgpack maps, and the scans of this story begin with its boot."""
+    return body[:4] == BOOT.to_bytes(4, "little")
+
+
+def number_of(record: Record) -> int:
+    """The producer's; 0 for an event of link."""
+    if record.klass == SCAN:
+        return decode_scan(record.body).number
+    return int(str(decode_event(record.body).get("number", 0)))
 
 
 class Story:
@@ -92,8 +123,10 @@ class Story:
         first, last = self.journal.first_sequence, self.journal.last_sequence
         assert last >= max(self._promised, default=0), (last, max(self._promised))
         found = {record.sequence: record.body for record in self._all_from(first - 1)}
+        told = self._declared.union(*(told_by(body) for body in found.values() if not is_scan(body)))
         for sequence, body in self._promised.items():
-            assert sequence < first or found[sequence] == body, sequence
+            if sequence >= first and not (sequence in told and is_scan(body)):
+                assert found[sequence] == body, sequence
 
     def _all_from(self, after: int) -> list[Record]:
         records: list[Record] = []
@@ -107,7 +140,7 @@ class Story:
         assert self._confirmed <= known <= self._produced, "the producer has forgotten what the journal asks for"
         self._confirmed = known
         for number in range(known + 1, self._produced + 1):
-            self._append(SCAN, scan_body(number))
+            self._hand_over(number)
 
     def _append(self, klass: int, body: bytes) -> None:
         self._appended[self.journal.append(klass, body)] = body
@@ -118,25 +151,29 @@ class Story:
         self._open()
 
     def produce(self, count: int) -> None:
-        """The producer reads `count` items and hands them over."""
+        """The producer reads `count` items and hands them over; every seventh is an event."""
         for _ in range(count):
             try:
-                self._append(SCAN, scan_body(self._produced + 1))
+                self._hand_over(self._produced + 1)
             except Full:
                 return
             self._produced += 1
 
+    def _hand_over(self, number: int) -> None:
+        if number % 7:
+            self._append(SCAN, scan_body(number))
+        else:
+            self._append(EVENT, alarm_body(number))
+
     def commit(self) -> None:
         """Losses become events, then everything becomes durable."""
         for loss in self.journal.take_losses():
-            assert loss.count == loss.last - loss.first + 1, loss
             self._append(EVENT, loss_body(loss))
-            for event in loss.loss_events:
-                self._append(EVENT, encode_event(event))
         try:
             self.journal.commit()
         finally:
             self._promise(self.journal.last_sequence)  # also if it failed later: a reader may have had them
+        self.journal.keep_budget()
 
     def _promise(self, upto: int) -> None:
         self._confirmed = max(self._confirmed, self.journal.origins.get(BOOT, 0))
@@ -150,8 +187,7 @@ class Story:
             known = self._received.setdefault(record.sequence, record)
             assert known == record, f"sequence {record.sequence} was given to two records"
             if record.klass == EVENT:
-                event = decode_event(record.body)
-                self._declared.update(range(int(str(event["first"])), int(str(event["last"])) + 1))
+                self._declared |= told_by(record.body)
         if records:
             self._cursor.move(records[-1].sequence)
             self.journal.release(self._cursor.sequence)
@@ -177,8 +213,10 @@ class Story:
         self._check_items()
 
     def _check_items(self) -> None:
-        """Every item once, or lost under a declared sequence."""
-        numbers = Counter(decode_scan(record.body).number for record in self._received.values() if record.klass == SCAN)
+        """Every item once, or lost under a declared sequence; every event that was acknowledged came."""
+        numbers = Counter(number_of(record) for record in self._received.values())
+        del numbers[0]
+        assert all(is_scan(self._promised[sequence]) for sequence in self.promised_and_lost), "an event was given up"
         twice = [number for number, times in numbers.items() if times > 1]
         assert not twice, f"items journaled twice: {twice}"
         missing = self._produced - len(numbers)

@@ -89,18 +89,18 @@ async def until(condition: Callable[[], bool], what: str, deadline_s: float = DE
 
 
 @asynccontextmanager
-async def running(site: Site, disk: Disk = OS_DISK) -> AsyncIterator[Link]:
+async def running(site: Site, disk: Disk = OS_DISK, *, machine: str = "") -> AsyncIterator[Link]:
     """The whole link in this loop; ended in order."""
-    async with running_with(site, MqttBroker, disk) as link:
+    async with running_with(site, MqttBroker, disk, machine=machine) as link:
         yield link
 
 
 @asynccontextmanager
 async def running_with(
-    site: Site, broker: Callable[[BrokerSettings], Broker], disk: Disk = OS_DISK
+    site: Site, broker: Callable[[BrokerSettings], Broker], disk: Disk = OS_DISK, *, machine: str = ""
 ) -> AsyncIterator[Link]:
     """The same with another broker than a real one."""
-    link = Link(site, LinkWorld(SystemClock(), disk, broker, seed=1))
+    link = Link(site, LinkWorld(SystemClock(), disk, broker, 1, machine))
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:  # a link that ends with an error ends the test with it
         tasks.create_task(link.run(stop), name="link")

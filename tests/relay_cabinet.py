@@ -54,10 +54,9 @@ class RelayCabinet:
         while not self._ending:
             ready, _, _ = select.select([self._master], [], [], STEP_S)
             with self._lock:
-                if ready:
-                    self._node.feed(os.read(self._master, 4096))
-                coil = self._node.step(time.monotonic_ns() // 1_000_000 & 0x3FFFFFFF, self.closed)
-                answer = self._node.reply()
+                data = os.read(self._master, 4096) if ready else b""
+                coil = self._turn(data, time.monotonic_ns() // 1_000_000 & 0x3FFFFFFF)
+                answer = self._answer()
             if answer:
                 os.write(self._master, answer)
             closed = coil and not self.welded_open
@@ -65,3 +64,10 @@ class RelayCabinet:
                 if closed is not self.closed:
                     self.closed = closed
                     self.changed.notify_all()
+
+    def _turn(self, data: bytes, now_ms: int) -> bool:
+        self._node.feed(data)
+        return self._node.step(now_ms, self.closed)
+
+    def _answer(self) -> bytes:
+        return self._node.reply()

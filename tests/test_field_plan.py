@@ -12,7 +12,6 @@ from line_work import Stage, answering, head, line_port
 from minegate_agent.config import Config, ConfigError, Device, Gateway, Port
 from minegate_agent.field.plan import admit, plan_line, problems
 from minegate_agent.site import Site, SiteDevice
-from minegate_agent.worst_case import worst_case
 from virtual_line import in_virtual_time
 
 
@@ -68,17 +67,24 @@ def test_field_refuses_a_site_whose_line_cannot_hold(tmp_path: Path) -> None:
 def devices_of(kind: str) -> list[SiteDevice]:
     if kind == "equal":
         return [head(number, timeout_ms=150) for number in range(1, 13)]
+    if kind == "full":  # 97 % of the line
+        return [head(number, timeout_ms=150) for number in range(1, 17)]
+    if kind == "eager":
+        return [head(number, period_ms=700, timeout_ms=150) for number in range(1, 17)]
+    if kind == "eager mixed":
+        own = [head(number, period_ms=900, timeout_ms=150) for number in range(1, 11)]
+        return [*own, head(11, period_ms=200, timeout_ms=100), head(12, period_ms=400, timeout_ms=60, job="trip")]
     mixed = [head(number, period_ms=400 + 130 * number, timeout_ms=100) for number in range(1, 9)]
     return [*mixed, head(9, period_ms=200, timeout_ms=60, job="trip"), head(10, period_ms=3000, job="background")]
 
 
-@pytest.mark.parametrize("kind", ["equal", "mixed"])
+@pytest.mark.parametrize("kind", ["equal", "mixed", "full", "eager", "eager mixed"])
 @pytest.mark.parametrize("dead", [set(), {2}, {2, 5}])
 def test_no_reading_becomes_older_than_the_plan_says(kind: str, dead: set[int]) -> None:
     """The dead die while the line runs, all at the worst moment: together."""
 
     async def play() -> None:
-        port = line_port()
+        port = line_port(eager="eager" in kind)
         devices = devices_of(kind)
         plan = plan_line(port, devices)
         silent: set[int] = set()
@@ -96,16 +102,6 @@ def test_no_reading_becomes_older_than_the_plan_says(kind: str, dead: set[int]) 
                 assert stage.ears.longest_ms(device.number, from_ms=3000) <= promised_ms
 
     in_virtual_time(play())
-
-
-def test_the_sum_to_the_open_contact_takes_its_line_from_the_plan() -> None:
-    devices = [head(1, timeout_ms=150), head(2, timeout_ms=150)]
-    plan = plan_line(line_port(), devices)
-    worst = worst_case(plan, devices[0], tick_ms=50, lease_ms=600)
-    poll_ms = plan.polls[0].poll_ms
-    assert (worst.period_ms, worst.tick_ms, worst.output_ms) == (500, 50, 650)
-    assert worst.line_ms == pytest.approx(2 * poll_ms)
-    assert worst.line_ms + worst.dead_ms == pytest.approx(poll_ms + plan.polls[1].dead_ms)
 
 
 @pytest.mark.parametrize("key", ["turnaround_ms", "gap_ms"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from field_side import FieldSide, handing_over
 from link_work import GATEWAY, MINE, delivery, running, until, write_site
+from minegate_agent.clock import SystemClock
 from minegate_agent.link.anchors import signed_text
 from minegate_agent.link.records import EVENT, SCAN, encode_event
 from minegate_agent.link.signing import Signer, signer
@@ -21,6 +23,7 @@ from minegate_agent.link.store.chain import START, linked
 from minegate_agent.site import load_site
 from minegate_sim.ingest.account import account
 from minegate_sim.ingest.store import Arrived, Store
+from minegate_sim.ingest.thinned import check
 from mosquitto import Mosquitto
 
 NAME = f"minegate/1/{MINE}/{GATEWAY}"
@@ -122,6 +125,13 @@ class Ingest:
         self._process = None
 
 
+def compared(site: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """`minegate verify-delivery`."""
+    command = [sys.executable, "-m", "minegate_tools", "verify-delivery", str(site)]
+    command += ["--ingest", str(folder / "ingest.db"), "--key", str(folder / "key.pub")]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 async def test_an_ingest_killed_in_the_middle_loses_nothing_and_the_account_balances(
     tmp_path: Path, mosquitto: Mosquitto, key: Signer, workers: int
@@ -153,21 +163,60 @@ async def test_an_ingest_killed_in_the_middle_loses_nothing_and_the_account_bala
     store.close()
     assert drawn.balanced
     assert drawn.received == drawn.last >= 601
-    compare = [
-        sys.executable,
-        "-m",
-        "minegate_tools",
-        "verify-delivery",
-        str(site),
-        "--ingest",
-        str(tmp_path / "ingest.db"),
-    ]
-    ended = subprocess.run([*compare, "--key", str(tmp_path / "key.pub")], capture_output=True, text=True)  # noqa: ASYNC221 - it is over
+    ended = compared(site, tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     db = sqlite3.connect(tmp_path / "ingest.db")
     db.execute("UPDATE record SET body = x'00' WHERE sequence = 50")
     db.commit()
     db.close()
-    ended = subprocess.run(compare, capture_output=True, text=True)  # noqa: ASYNC221 - it is over
+    ended = compared(site, tmp_path)
     assert ended.returncode == 1
     assert "stored with other bytes than the journal's: 50 to 50" in ended.stdout
+
+
+async def test_an_outage_that_overruns_the_budget_is_thinned_delivered_and_accounted_for(
+    tmp_path: Path, mosquitto: Mosquitto, key: Signer
+) -> None:
+    """Three times the budget comes while no broker is there; then all is delivered that was not declared lost."""
+    mosquitto.stop()
+    site = write_site(tmp_path / "site", mosquitto.port, 'confirm = "receipt"\nreceipt_s = 1.0')
+    toml = (site / "gateway.toml").read_text(encoding="utf-8")
+    bounds = '[journal]\nkey_file = "../key"\nbytes_max = 1_000_000\nsegment_bytes = 65_536'
+    (site / "gateway.toml").write_text(toml.replace("[journal]", bounds), encoding="utf-8")
+    ingest, field = Ingest(tmp_path / "ingest.db", mosquitto.port, 1), FieldSide(site)
+    record = random.Random(1).randbytes(4_000)
+    try:
+        async with running(load_site(site)) as link, handing_over(field):
+            for number in range(750):
+                utc_ms = SystemClock().utc_ms()
+                field.item(["s", 1, 0, 0, number, utc_ms, 1, number.to_bytes(2, "big") + record])
+                if number % 50 == 0:
+                    field.event("device_lost", device=1)
+                    await field.confirmed_all()
+            await field.confirmed_all()
+            await until(lambda: not link._journal.wants_room, "the budget is kept")
+            thinned = link._journal.thinned
+            mosquitto.start()
+            ingest.start()
+            await until(lambda: delivery(link)["waiting"] == 0, "everything that is left has arrived")
+            await until(lambda: len(Store(tmp_path / "ingest.db").gateways()) == 1, "the ingest has it")
+            ingest.end()
+    finally:
+        ingest.kill()
+    store = Store(tmp_path / "ingest.db")
+    drawn = account(store.records(NAME), store.again(NAME), MINE, GATEWAY, key.public)
+    checked = check(drawn.thinnings, lambda first, last: store.records(NAME, first, last))
+    lost = [(event["first"], event["last"]) for event in drawn.thinnings]
+    store.close()
+    assert drawn.balanced
+    assert thinned == sum(last - first + 1 for first, last in drawn.declared) > 300
+    assert lost
+    assert len(checked.proved) > 5
+    assert checked.contradicted == ()
+    ended = compared(site, tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert f"declared lost {thinned}:" in ended.stdout
+    verified = subprocess.run(  # noqa: ASYNC221 - it is over
+        [sys.executable, "-m", "minegate_tools", "verify", str(site)], capture_output=True, text=True
+    )
+    assert (verified.returncode, verified.stdout.count("thinned: ")) == (0, 1), verified.stdout

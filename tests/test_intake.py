@@ -127,6 +127,59 @@ async def test_what_a_dead_field_had_numbered_and_not_handed_over_is_declared_on
                 assert losses(link) == expected
 
 
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        (None, [("field", 77, 6, None, None, "power_cut")]),  # the tally went with the power
+        ((77, 3), [("field", 77, 6, None, None, "power_cut")]),  # it is older than what link has
+        ((77, 8), [("field", 77, 6, 8, 3, "field_died"), ("field", 77, 9, None, None, "power_cut")]),
+    ],
+)
+async def test_after_a_power_cut_nobody_knows_how_much_was_lost_and_that_is_said_once(
+    tmp_path: Path, kept: tuple[int, int] | None, told: list[tuple[object, ...]]
+) -> None:
+    site = make_site(tmp_path)
+    dead = FieldSide(site, boot=77)
+    async with running(load_site(site), machine="first start"), handing_over(dead):
+        for _ in range(5):
+            dead.scan()
+        await dead.confirmed_all()
+    for _ in range(2):  # link restarts, the machine does not
+        async with running(load_site(site), machine="second start") as link:
+            field = FieldSide(site, previous=kept)
+            field.scan()
+            async with handing_over(field):
+                await field.confirmed_all()
+                await until(lambda link=link: not link._intake._machine.restarted, "noted")  # type: ignore[misc]
+                assert losses(link) == told
+    async with running(load_site(site), machine="third start") as link, handing_over(FieldSide(site, boot=78)):
+        await until(lambda: len(losses(link)) > len(told), "the next one is told too")
+        assert losses(link)[-1] == ("field", BOOT, 2, None, None, "power_cut")
+
+
+async def test_a_power_cut_behind_a_boot_that_nobody_heard_of_ends_the_one_that_is_known(tmp_path: Path) -> None:
+    site = make_site(tmp_path)
+    dead = FieldSide(site, boot=77)
+    async with running(load_site(site), machine="first start"), handing_over(dead):
+        dead.scan()
+        await dead.confirmed_all()
+    async with running(load_site(site), machine="second start") as link:  # boot 78 has numbered two, and link was away
+        async with handing_over(FieldSide(site, boot=79, previous=(78, 2))):
+            await until(lambda: len(losses(link)) == 2, "both are told")
+        assert losses(link) == [("field", 78, 1, 2, 2, "field_died"), ("field", 77, 2, None, None, "power_cut")]
+
+
+async def test_a_new_gateway_has_lost_nothing(tmp_path: Path) -> None:
+    site = make_site(tmp_path)
+    for start in ("", "first start"):  # a system that cannot tell its starts apart says nothing of them either
+        async with running(load_site(site), machine=start) as link:
+            field = FieldSide(site)
+            field.scan()
+            async with handing_over(field):
+                await field.confirmed_all()
+            assert losses(link) == []
+
+
 async def test_the_bounds_of_a_loss_have_times(tmp_path: Path) -> None:
     site = make_site(tmp_path)
     async with running(load_site(site)) as link:

@@ -11,7 +11,7 @@ from engine_heading import EngineHeading
 from heading import AREA, T1, rules
 from minegate_interlock.feed import probable_part, why_lost
 from minegate_interlock.lines import Cause, Reaction, Verb, What, pack, unpack
-from minegate_interlock.node_output import SILENT
+from minegate_interlock.outlet import SILENT
 from minegate_interlock.reaction import EDGES_MS, Reactions, counts_of, quantile_ms
 from minegate_interlock.rules import Output, Rules
 from minegate_wire.messages import CONTACT_CLOSED, CONTACT_MISMATCH, CONTACT_OPEN
@@ -160,3 +160,112 @@ def test_a_contact_that_nobody_commanded_is_no_reaction() -> None:
     assert [math.isnan(verdict.value) for verdict in heading.said(What.OUTPUT_OPEN)] == [True]
     assert sum(counts_of(heading.engine.reactions["relay-1"].record())) == 0
     assert heading.values[T1] == 0.5
+
+
+def with_two() -> Rules:
+    """Two outputs of one area, and a third that opens when they do not help."""
+    own = with_second()
+    return replace(
+        own,
+        outputs=(*own.outputs, Output("relay-2", "sim/relay-2", 12)),
+        areas=(replace(own.areas[0], outputs=("relay-1", "relay-2")),),
+    )
+
+
+def test_all_outputs_of_an_area_open_together() -> None:
+    heading = EngineHeading(with_two())
+    heading.powered()
+    assert heading.cabinets["relay-2"].contact
+    heading.gas(1.6)
+    heading.run(400)
+    assert [heading.cabinets[name].contact for name in ("relay-1", "relay-2", "upstream")] == [False, False, True]
+    opened = {verdict.point: verdict.value for verdict in heading.said(What.OUTPUT_OPEN)}
+    assert sorted(opened) == ["relay-1", "relay-2"]
+    assert all(0 <= took_ms <= 200 for took_ms in opened.values())
+
+
+def test_of_several_outputs_the_one_that_does_not_obey_is_named() -> None:
+    heading = EngineHeading(with_two())
+    heading.powered()
+    heading.feed = 1.0
+    heading.cabinets["relay-2"].held = True
+    heading.gas(1.6)
+    heading.run(heading.rules.timing.feed_check_ms + 1000)
+    told = heading.told()
+    (mismatch,) = [verdict for verdict in told if verdict.what == What.FEED_MISMATCH]
+    assert mismatch.reason.startswith("relay-2: relay: contact")
+    assert "probably welded" in mismatch.reason
+    (lost,) = [verdict for verdict in told if verdict.what == What.OUTPUT_LOST]
+    assert lost.point == "relay-2"
+    assert "probably welded" in lost.reason
+
+
+@pytest.mark.parametrize(("feed", "opens"), [(None, True), (1.0, True), (0.0, False)])
+def test_a_welded_contact_opens_the_second_output_unless_the_load_is_known_to_be_dead(
+    feed: float | None, opens: bool
+) -> None:
+    heading = EngineHeading(with_two())
+    heading.powered()
+    heading.cabinets["relay-1"].held = True
+    heading.feed = feed
+    heading.gas(1.6)
+    heading.run(heading.rules.timing.lease_ms + 600)  # before feed_check_ms is over
+    assert heading.cabinets["upstream"].contact is not opens
+    assert len(heading.said(What.SECOND_CUT)) == opens
+
+
+def test_a_contact_that_is_only_late_leaves_the_second_output_alone() -> None:
+    heading = EngineHeading(with_two())
+    heading.powered()
+    heading.cabinets["relay-1"].held = True
+    heading.gas(1.6)
+    heading.run(250)
+    heading.cabinets["relay-1"].held = False
+    heading.run(3000)
+    assert heading.cabinets["upstream"].contact
+    assert heading.said(What.SECOND_CUT) == []
+
+
+def test_each_output_that_is_lost_or_back_is_told_and_one_keeps_the_area_locked() -> None:
+    heading = EngineHeading(with_two())
+    heading.powered()
+    for name in ("relay-1", "relay-2"):
+        heading.cabinets[name].answers = False
+        heading.run(1500)
+    lost = [verdict.point for verdict in heading.said(What.OUTPUT_LOST)]
+    assert lost == ["relay-1", "relay-2"]
+    heading.cabinets["relay-1"].answers = True
+    heading.run(1500)
+    assert [verdict.point for verdict in heading.said(What.OUTPUT_BACK)] == ["relay-1"]
+    assert not heading.command(Verb.RESET)[0]
+    heading.cabinets["relay-2"].answers = True
+    heading.run(1500)
+    assert [verdict.point for verdict in heading.said(What.OUTPUT_BACK)] == ["relay-2"]
+    assert heading.command(Verb.RESET)[0]
+
+
+def test_the_lease_that_is_left_is_the_shortest_of_the_areas_outputs() -> None:
+    heading = EngineHeading(with_two())
+    heading.powered()
+    heading.cabinets["relay-2"].cable = False
+    lease_ms, tick_ms = heading.rules.timing.lease_ms, heading.rules.timing.tick_ms
+    left = []
+    for _ in range(4):
+        heading.run(100)
+        left.append(heading.engine.areas(heading.now_ms)[0].lease_left_ms)
+    assert all(0 < ms <= lease_ms for ms in left)
+    heading.run(lease_ms - 400 + tick_ms)
+    assert heading.engine.areas(heading.now_ms)[0].lease_left_ms == 0
+
+
+def test_a_load_that_is_dead_although_power_is_permitted_names_the_breaker_once_and_tells_when_it_agrees() -> None:
+    heading = EngineHeading(with_two())
+    heading.powered()
+    heading.feed = 0.0
+    heading.run(heading.rules.timing.feed_check_ms + 2000)
+    (mismatch,) = heading.said(What.FEED_MISMATCH)
+    assert mismatch.reason.startswith("breaker: open by hand")
+    assert heading.contact  # it is told; nothing is cut for it
+    heading.feed = 1.0
+    heading.run(500)
+    assert len(heading.said(What.FEED_AGREES)) == 1

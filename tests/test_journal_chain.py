@@ -24,7 +24,7 @@ from minegate_agent.link.journal import EVENT, SCAN, Journal
 from minegate_agent.link.proof import prove
 from minegate_agent.link.records import decode_event, encode_event, encode_scan
 from minegate_agent.link.signing import Signer, signer
-from minegate_agent.link.store.form import HEADER_BYTES, first_of, pack_record, unpack_record
+from minegate_agent.link.store.form import HEADER_BYTES, Name, pack_record, said_by, unpack_record
 from minegate_agent.link.store.reader import Record
 from minegate_agent.scan import Scan
 from minegate_agent.site import load_site
@@ -230,7 +230,7 @@ def test_inspect_verify_and_repair_say_what_is_wrong_and_repair_tells_the_receiv
     assert "sequences 2 to 2 are lost" in ended.stdout
     records = [seen for seen in inspect(site / "journal") if isinstance(seen, Record)]
     assert decode_event(records[-1].body)["kind"] == "loss"
-    assert first_of(segment.name) == 1
+    assert said_by(segment.name) == Name(1, 0)
 
 
 def test_a_key_is_made_once_and_its_public_half_beside_it(tmp_path: Path) -> None:

@@ -5,45 +5,42 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minegate_agent.link.store.losses import JOURNAL_DAMAGED, JOURNAL_FULL, Loss, Losses
+from minegate_agent.link.store.losses import JOURNAL_DAMAGED, JOURNAL_THINNED, Loss, Losses
 
 
-def loss(first: int, last: int, reason: str = JOURNAL_DAMAGED, *events: dict[str, object]) -> Loss:
-    return Loss(first, last, last - first + 1, reason, first, last, "file", 0, events)
+def loss(first: int, last: int, reason: str = JOURNAL_DAMAGED) -> Loss:
+    return Loss(first, last, last - first + 1, reason, first, last, "file", 0)
 
 
-def test_only_what_is_new_is_declared_and_loss_events_are_told_again_once() -> None:
+def test_only_what_is_new_is_declared() -> None:
     losses = Losses()
     losses.declare(loss(5, 6))
-    losses.declare(loss(1, 10, JOURNAL_FULL, {"kind": "loss"}))
-    taken = losses.take(1)
-    assert [(part.first, part.last, part.count, part.reason) for part in taken] == [
-        (5, 6, 2, JOURNAL_DAMAGED),
-        (1, 4, 4, JOURNAL_FULL),
-        (7, 10, 4, JOURNAL_FULL),
+    losses.declare(loss(1, 10))
+    assert [(part.first, part.last, part.count) for part in losses.take(1)] == [(5, 6, 2), (1, 4, 4), (7, 10, 4)]
+
+
+def test_a_thinning_is_told_each_time_whatever_was_told_of_its_range() -> None:
+    losses = Losses()
+    losses.declare(loss(1, 10))
+    serials = [losses.declare_thinned(loss(1, 9, JOURNAL_THINNED)) for _ in range(2)]
+    assert [part.reason for part in losses.take(1)] == [JOURNAL_DAMAGED, JOURNAL_THINNED, JOURNAL_THINNED]
+    assert [losses.settled(durable) >= serial for durable, serial in ((2, serials[1]), (3, serials[1]))] == [
+        False,
+        True,
     ]
-    assert [event for part in taken for event in part.loss_events] == [{"kind": "loss"}]
 
 
-def test_segments_that_go_one_after_the_other_are_one_loss() -> None:
+def test_a_loss_is_open_until_its_event_is_durable() -> None:
     losses = Losses()
-    losses.declare(loss(1, 10, JOURNAL_FULL, {"kind": "loss", "of": 1}))
-    losses.declare(loss(11, 20, JOURNAL_FULL, {"kind": "loss", "of": 2}))
-    (one,) = losses.take(1)
-    assert (one.first, one.last, one.count, one.from_utc_ms, one.to_utc_ms) == (1, 20, 20, 1, 20)
-    assert [event["of"] for event in one.loss_events] == [1, 2]
-
-
-def test_a_loss_is_open_until_all_its_events_are_durable() -> None:
-    losses = Losses()
-    serial = losses.declare(loss(3, 4, JOURNAL_FULL, {"kind": "loss"}))
+    serial = losses.declare(loss(3, 4))
+    losses.declare(loss(8, 8))
     assert losses.is_open(4, 9, durable=100)
-    assert not losses.is_open(5, 9, durable=100)
+    assert not losses.is_open(5, 7, durable=100)
     losses.take(next_sequence=50)  # two events: 50 and 51
     assert losses.is_open(1, 3, durable=50)
     assert losses.settled(50) < serial
     assert not losses.is_open(1, 3, durable=51)
-    assert losses.settled(51) == serial
+    assert losses.settled(51) > serial
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

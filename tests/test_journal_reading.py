@@ -206,11 +206,11 @@ def test_a_second_writer_is_refused_with_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_a_journal_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -> None:
-    covered = form._HEADER.pack(b"minegate", 3, 1, 0, 1, bytes(32)).ljust(form.HEADER_BYTES - 4, b"\0")
+    covered = form._HEADER.pack(b"minegate", 4, 1, 0, 1, bytes(32)).ljust(form.HEADER_BYTES - 4, b"\0")
     newer = tmp_path / form.name_of(1)
     newer.write_bytes(covered + form._CRC.pack(zlib.crc32(covered)))
     before = newer.read_bytes()
-    with pytest.raises(NotOurs, match=r"0+1\.seg: format 3, this program reads format 2"):
+    with pytest.raises(NotOurs, match=r"0+1\.seg: format 4, this program reads formats 2 and 3"):
         open_journal(tmp_path)
     assert newer.read_bytes() == before
 

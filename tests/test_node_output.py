@@ -183,7 +183,7 @@ def _site(folder: Path, key_text: str) -> Path:
     text = EXAMPLE.read_text(encoding="utf-8").replace("power_on_lock_s = 60", "power_on_lock_s = 0")
     assert "[[output]]\n" in text
     rules_file = folder / "rules.toml"
-    rules_file.write_text(text.replace("[[output]]\n", '[[output]]\nkey_file = "relay-1.key"\n'), encoding="utf-8")
+    rules_file.write_text(text.replace("[[output]]\n", '[[output]]\nkey_file = "relay-1.key"\n', 1), encoding="utf-8")
     (folder / "relay-1.key").write_text(key_text, encoding="utf-8")
     (folder / "sim").mkdir()
     return rules_file

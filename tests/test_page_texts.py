@@ -35,14 +35,14 @@ FAMILIES = {
     "cause": names(Cause) | {"state"},
     "quality": {str(flag.name) for flag in Quality},
     "feed": names(Feed),
-    "contact": {"open", "closed", "mismatch", "silent", "unknown"},
+    "contact": {"open", "closed", "mismatch", "unread", "silent", "unknown"},
     "state": {"permitted", "locked", "cut", "unknown"},
     "process": {"interlock", "field", "link"},
-    "loss": {"field_died", "hold_full", "gap", "budget", "damaged", "other"},
+    "loss": {"field_died", "power_cut", "hold_full", "gap", "budget", "damaged", "other"},
     "stray": {stray.value for stray in Stray},
     "binary": {f"{quantity}.{value}" for quantity in BINARY for value in (0, 1)},
 }
-BESIDE = {"event": {"heading", "none"}}  # literal keys in the room of a family
+BESIDE = {"event": {"heading", "none", "open_end"}}  # literal keys in the room of a family
 
 
 def used() -> tuple[set[str], set[str]]:

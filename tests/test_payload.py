@@ -226,6 +226,7 @@ def altered_device(**change: object) -> bytes:
         altered(v=2),
         altered(b=...),
         altered(f=...),
+        altered(c=[1]),
         altered(c=...),
         altered(c="brotli"),
         altered(c="xor+brotli"),

@@ -20,8 +20,8 @@ from minegate_agent.link.records import (
     decode_scan,
     encode_event,
     encode_scan,
-    loss_event_in,
     origin_of,
+    source_of,
     utc_ms_of,
 )
 from minegate_agent.link.store.chain import START, linked
@@ -64,7 +64,7 @@ def test_the_form_of_a_record_is_fixed(origin: tuple[int, int] | None, expected:
     packed = pack_record(0x0102_0304_0506_0708, EVENT, b"abc", origin)
     assert packed.hex(" ") == expected
     stored = unpack_record(b"??" + packed + b"!", 2, 1000)
-    assert stored == (1000, 1000 + len(packed), 0x0102_0304_0506_0708, EVENT, origin, b"abc")
+    assert stored == (1000, 1000 + len(packed), 0x0102_0304_0506_0708, EVENT, origin, b"abc", 0)
 
 
 def test_the_form_of_a_header_is_fixed() -> None:
@@ -119,8 +119,6 @@ def test_an_event_comes_back_as_it_went_in() -> None:
     assert decode_event(body) == event
     assert origin_of(EVENT, body) == (4_000_000_000, 7)
     assert utc_ms_of(EVENT, body) == 1_700_000_000_000
-    assert loss_event_in(EVENT, body) == []
-    assert loss_event_in(EVENT, encode_event(event | {"kind": "loss"})) == [event | {"kind": "loss"}]
 
 
 @pytest.mark.parametrize("missing", ["kind", "from", "utc_ms"])
@@ -139,4 +137,4 @@ def test_no_bytes_make_a_decoder_raise_anything_but_bad_body(body: bytes) -> Non
             decode(body)
         origin_of(klass, body)
         utc_ms_of(klass, body)
-        loss_event_in(klass, body)
+        source_of(klass, body)

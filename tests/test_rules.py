@@ -27,7 +27,7 @@ REFUSED = [
     ("feed_check_ms = 2000", "feed_check_ms = 100", ["feed_check_ms", "100", "200..60000"]),
     ("power_on_lock_s = 60", "power_on_lock_s = -1", ["power_on_lock_s", "-1", "0..3600"]),
     ("node = 9\n", "node = 256\n", ["output 1", "node", "256", "1..255"]),
-    ("node = 9\n", "", ["output 1", "'node'", "missing"]),
+    ("node = 9\n", "", ["relay-1", "'node'", "missing"]),
     ("relay = 0", "relay = 1", ["relay", "1", "0..0"]),
     ("baud = 9600", "baud = 9601", ["relay-1", "baud", "9601", "9600"]),
     ('kind = "node"', 'kind = "fan"', ["relay-1", "kind", "'fan'", "'node'"]),

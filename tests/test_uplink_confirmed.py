@@ -95,13 +95,28 @@ def test_hours_of_the_day(told: tuple[str, ...], minute: int, is_open: bool) -> 
 
 def test_what_is_not_receipted_in_time_is_due_again_and_what_is_is_not() -> None:
     receipts, confirmed = Receipts(1000), Confirmed(0)
-    receipts.expect([(1, 10)], 0)
-    receipts.expect([(11, 20)], 100)
+    receipts.expect([(1, 10)], range(1, 11), 0)
+    receipts.expect([(11, 20)], range(11, 21), 100)
     confirmed.add(1, 10)
+    assert receipts.settle(confirmed) == [(1, 10)]
     assert receipts.awaits(15)
-    assert receipts.overdue(1000, confirmed) == []
-    assert receipts.overdue(1100, confirmed) == [(11, 20)]
+    assert receipts.overdue(1000) == []
+    assert receipts.overdue(1100) == [(11, 20)]
     assert not receipts.awaits(15)
+
+
+def test_a_block_is_receipted_when_all_that_was_sent_of_it_is() -> None:
+    """What the journal lost in between cannot be in any receipt."""
+    receipts, confirmed = Receipts(1000), Confirmed(0)
+    receipts.expect([(1, 10), (12, 20)], [1, 2, 3, 7, 8, 12, 19], 0)
+    for first, last in ((12, 12), (1, 3), (7, 8)):
+        assert receipts.settle(confirmed) == []
+        confirmed.add(first, last)
+    assert receipts.settle(confirmed) == [(1, 10)]
+    confirmed.add(19, 19)
+    assert receipts.settle(confirmed) == [(12, 20)]
+    receipts.expect([(21, 30)], [], 0)
+    assert receipts.settle(confirmed) == [(21, 30)]
 
 
 def test_a_receipt_is_read_as_it_was_written_and_for_its_consumer_only() -> None:

@@ -8,20 +8,12 @@ from typing import NamedTuple
 
 from minegate_agent.config import ConfigError, Uplink
 from minegate_agent.field.plan import LinePlan, plan_site, problems
+from minegate_agent.output_ports import shared_ports
+from minegate_agent.reaction_times import RuleTime, rule_times, too_slow
 from minegate_agent.site import FILE, Site, load_site
-from minegate_agent.worst_case import Worst, worst_case
-from minegate_interlock.rules import Area, Limit, Rules, RulesError, load
+from minegate_interlock.rules import Area, Rules, RulesError, load
 
 RULES_FILE = "rules.toml"
-
-
-class LimitTime(NamedTuple):
-    """One limit in words, and the longest it can take to act. None: nobody reads the point."""
-
-    area: str
-    point: str
-    words: str
-    worst: Worst | None
 
 
 class Report(NamedTuple):
@@ -30,7 +22,7 @@ class Report(NamedTuple):
     problems: tuple[str, ...]
     site: Site | None = None
     areas: tuple[Area, ...] = ()
-    limits: tuple[LimitTime, ...] = ()
+    limits: tuple[RuleTime, ...] = ()
     lines: tuple[LinePlan, ...] = ()
 
 
@@ -56,8 +48,22 @@ def check(folder: Path) -> Report:
         return Report(tuple(found), site, lines=lines)
     found += (f"{path}: {line}" for line in _crossed(site, rules))
     found += (f"{folder / FILE}: {line}" for line in _uplink(site))
-    times = tuple(_time(site, rules, plans, limit) for limit in rules.limits)
+    times = rule_times(site, rules, plans)
+    found += (f"{folder}: {line}" for line in too_slow(times))
     return Report(tuple(found), site, rules.areas, times, lines)
+
+
+def admit_times(site: Site) -> None:
+    """Raises ConfigError for the first rule that cannot act in time. Rules that cannot be read are the interlock's
+    affair: without it power is off.
+    """
+    path = site.folder / RULES_FILE
+    try:
+        rules = load(path.read_bytes(), str(path))
+    except (RulesError, OSError):
+        return
+    for line in too_slow(rule_times(site, rules, plan_site(site))):
+        raise ConfigError(f"{site.folder}: {line}")
 
 
 def _crossed(site: Site, rules: Rules) -> Iterator[str]:
@@ -75,27 +81,7 @@ def _crossed(site: Site, rules: Rules) -> Iterator[str]:
     for area in rules.areas:
         if area.feed_point and area.feed_point not in points:
             yield f"area {area.name!r}: feed_point {area.feed_point!r} is read by nobody: {FILE} does not have it"
-    yield from _lines_shared(site, rules)
-
-
-def _lines_shared(site: Site, rules: Rules) -> Iterator[str]:
-    """Two owners of one line would disturb each other's frames; a link and its target are one line."""
-    owners = {
-        _real(site.folder, port.device or port.channel): port.name
-        for port in site.config.port
-        if port.kind in ("serial", "can") and "://" not in port.device
-    }
-    for output in rules.outputs:
-        owner = owners.get(_real(site.folder, output.device))
-        if owner is not None:
-            yield (
-                f"output {output.name!r}: device {output.device!r} is also port {owner!r} of {FILE}; "
-                "an output needs a line of its own"
-            )
-
-
-def _real(folder: Path, device: str) -> Path:
-    return (folder / device).resolve()
+    yield from shared_ports(site, rules)
 
 
 def _uplink(site: Site) -> Iterator[str]:
@@ -121,18 +107,3 @@ def _uplink_files(site: Site, uplink: Uplink, where: str) -> Iterator[str]:
     for key, value in named.items():
         if value and not (site.folder / value).is_file():
             yield f"{key} {value!r}: there is no such file"
-
-
-def _time(site: Site, rules: Rules, plans: dict[str, LinePlan], limit: Limit) -> LimitTime:
-    point = next((point for point in site.points if point.name == limit.point), None)
-    worst = None
-    if point is not None:
-        device = site.devices[point.device]
-        worst = worst_case(plans.get(device.port), device, rules.timing.tick_ms, rules.timing.lease_ms)
-    return LimitTime(limit.area, limit.point, _words(limit), worst)
-
-
-def _words(limit: Limit) -> str:
-    passed, kept = (">=", "<") if limit.direction == "rising" else ("<=", ">")
-    alarm = "" if limit.alarm is None else f"alarm {passed} {limit.alarm:g}, "
-    return f"{alarm}cut {passed} {limit.cut:g}, restore {kept} {limit.restore:g} {limit.unit}".rstrip()

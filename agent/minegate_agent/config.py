@@ -14,6 +14,7 @@ from msgspec import Meta
 
 Name = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.\-]+$")]
 Text = Annotated[str, Meta(max_length=120)]
+NETWORK_MS, BROKER_MS = 50.0, 300.0  # one way in a mine's own Ethernet; with a robot's radio and a broker between
 TcpPort = Annotated[int, Meta(ge=1, le=65535)]
 
 
@@ -55,6 +56,17 @@ class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     bitrate: Annotated[int, Meta(ge=1000, le=8_000_000)] = 250_000
     host: str = ""
     tcp_port: TcpPort = 1883
+    # the most that the network between device and gateway takes, promised by whoever runs it; None: NETWORK_MS by kind
+    delay_ms: Annotated[float, Meta(ge=0, le=60_000)] | None = None
+
+    @property
+    def network_ms(self) -> float:
+        """`delay_ms`, or what is reckoned with where nobody has promised anything."""
+        if self.delay_ms is not None:
+            return self.delay_ms
+        if self.kind == "mqtt":
+            return BROKER_MS
+        return NETWORK_MS if "://" in self.device or self.interface in ("tcp13", "socketcand") else 0.0
 
 
 class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -28,7 +28,8 @@ class Isolated(Protocol):
 class FieldWorld:
     """What the field process needs from outside. Each opener raises PortLost with a sentence that names the port.
 
-    `boot` numbers this start among all starts, not 0.
+    `boot` numbers this start among all starts, not 0. `lag_ms`: how long the event loop was held up at the longest
+    since it was last asked for.
     """
 
     clock: Clock
@@ -37,3 +38,4 @@ class FieldWorld:
     open_can: Callable[[Port, tuple[tuple[int, bool], ...]], Awaitable[CanPort]]
     open_messages: Callable[[Port, tuple[str, ...]], Awaitable[MessagePort]]
     isolate: Callable[[Port, list[SiteDevice], Any], Isolated] | None = None  # None: no port has a process of its own
+    lag_ms: Callable[[], float] = lambda: 0.0

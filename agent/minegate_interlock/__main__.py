@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
-import logging
 import os
 import sys
 import time
 from pathlib import Path
 
+from minegate_interlock.open_output import open_output
 from minegate_interlock.process import Process
 from minegate_interlock.rules import RulesError, load
-from minegate_interlock.serial_line import SerialLine
 from minegate_interlock.world import World
+
+_USAGE = "usage: python -m minegate_interlock RULES --run FOLDER  (rules.toml; where the sockets are)"
 
 
 def _now_ms() -> int:
@@ -23,18 +23,19 @@ def _utc_s() -> float:
     return time.time()
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
     """Run until told to stop."""
-    parser = argparse.ArgumentParser(prog="python -m minegate_interlock", description="The interlock of one site.")
-    parser.add_argument("rules", type=Path, help="rules.toml")
-    parser.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="where the sockets are")
-    given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
-    world = World(_now_ms, int.from_bytes(os.urandom(4), "little") or 1, SerialLine, _utc_s)
+    match words:  # no argparse: it is half a megabyte, and this is all
+        case [rules_name, "--run", run_name] | ["--run", run_name, rules_name]:
+            rules_file, run_folder = Path(rules_name), Path(run_name)
+        case _:
+            print(_USAGE, file=sys.stderr)
+            return 2
+    world = World(_now_ms, int.from_bytes(os.urandom(4), "little") or 1, open_output, _utc_s)
     try:
-        rules = load(given.rules.read_bytes(), str(given.rules), _utc_s())
-        given.run.mkdir(parents=True, exist_ok=True)
-        process = Process(rules, given.rules.absolute(), given.run, world)
+        rules = load(rules_file.read_bytes(), str(rules_file), _utc_s())
+        run_folder.mkdir(parents=True, exist_ok=True)
+        process = Process(rules, rules_file.absolute(), run_folder, world)
     except (RulesError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -43,4 +44,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

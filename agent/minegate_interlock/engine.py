@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from minegate_interlock.feed import FeedWatch, why_lost
+from minegate_interlock.feed import Feeds, FeedWatch, lost_part, suspect, welded
+from minegate_interlock.gpio_output import GpioOutput
 from minegate_interlock.introduced import Introduced
-from minegate_interlock.judge import HARMLESS_FLAGS, judge
+from minegate_interlock.judge import judge
 from minegate_interlock.lines import AreaState, Cause, Command, Feed, PointName, Reading, Verb, What
-from minegate_interlock.node_output import SILENT, NodeOutput
+from minegate_interlock.node_output import NodeOutput
 from minegate_interlock.orders import answer, order
+from minegate_interlock.outlet import Outlet
+from minegate_interlock.output_kinds import GPIO, AnyOutput
 from minegate_interlock.proof_test import Key
 from minegate_interlock.proof_tests import ProofTests, wants_test
 from minegate_interlock.reaction import Reactions
@@ -33,7 +36,7 @@ from minegate_interlock.state import (
     Tick,
     begin,
 )  # fmt: skip
-from minegate_interlock.terms import Rules, in_force
+from minegate_interlock.terms import Area, Rules, in_force
 from minegate_interlock.verdicts import Edge, edges
 from minegate_wire import messages
 
@@ -46,22 +49,22 @@ class Engine:
     def __init__(self, rules: Rules, boot: int, now_ms: int, tested: dict[Key, float] | None = None) -> None:
         self.rules = rules
         self.ring = Ring(boot, rules.hash[:8])
-        self.outputs = {o.name: NodeOutput(o, rules.timing, rules.hash) for o in rules.every_output()}
+        self.outputs = {o.name: _outlet(o, rules) for o in rules.every_output()}
         self.reactions = {o.name: Reactions(o.name) for o in rules.outputs}
         self.introduced = Introduced(rules.wanted())
         self.testing = ProofTests(rules, tested or {}, self.outputs)
         self.refused_records = 0
         self._state = begin(rules, now_ms)
         self._sends: list[tuple[str, bytes]] = []
-        self._feeds: dict[str, tuple[float, int]] = {}
-        self._feed_points = frozenset(area.feed_point for area in rules.areas if area.feed_point)
+        self._feeds = Feeds((area.feed_point for area in rules.areas), rules.timing.feed_check_ms)
         self._watches = {a.name: FeedWatch(a.name, a.feed_point, rules.timing.feed_check_ms) for a in rules.areas}
         self._owner = self._owners()
+        self._index = {area.name: at for at, area in enumerate(rules.areas)}
         self._closed = dict.fromkeys(self.outputs, False)  # per output, what it is told: closed or not
         self._deciding_ms: dict[str, int] = {}  # per output, from a cut until its contact is read back open
         self._contacts: dict[str, int] = {}
         self._took_ms: dict[str, int] = {}
-        self._fans_up: dict[str, bool] = {}
+        self._ups = dict.fromkeys(self.outputs, False)
         self._rebooted: dict[str, int] = {}
         self.ring.add(Edge(What.STARTED, Cause.START, "", reason=rules.edition), now_ms)
 
@@ -90,9 +93,7 @@ class Engine:
         if point is None:
             return
         seen_ms = now_ms - reading.age_ms
-        if point in self._feed_points:
-            good = math.isfinite(reading.value) and not reading.quality & ~HARMLESS_FLAGS
-            self._feeds[point] = (reading.value if good else math.nan, seen_ms)
+        self._feeds.hear(point, reading.value, reading.quality, seen_ms)
         self._judge(Heard(point, reading.value, reading.quality, seen_ms), now_ms, seen_ms)
 
     def hear(self, output: str, data: bytes, now_ms: int) -> None:
@@ -104,13 +105,13 @@ class Engine:
         if node.rebooted != self._rebooted.get(output, 0):
             self._rebooted[output] = node.rebooted
             # a node that restarted has opened its contact by itself: that is a loss, and it takes a person to return
-            self._lost(output, why_lost(node.contact, self._closed[output], True), now_ms)
+            self._is_up(output, False, lost_part(node, self._closed[output], True), now_ms)
         self._check(output, now_ms)
 
     def line_lost(self, output: str, now_ms: int) -> None:
         """The output's port is gone."""
-        self.outputs[output].contact = SILENT
-        self._lost(output, why_lost(SILENT, self._closed[output], False), now_ms)
+        self.outputs[output].lost()
+        self._is_up(output, False, lost_part(self.outputs[output], self._closed[output], False), now_ms)
 
     def tick(self, now_ms: int) -> None:
         """Called every `tick_ms`: silence, leases, read-back, feed and tests."""
@@ -118,7 +119,7 @@ class Engine:
             self._check(output, now_ms)
         self._judge(Tick(), now_ms)
         for area, power in zip(self.rules.areas, self._state.areas, strict=True):
-            self._check_feed(area.name, area.feed_point, power.permitted, now_ms)
+            self._check_feed(area, power.permitted, now_ms)
         self._look_at_tests(now_ms)
         self._send(now_ms, urgent=frozenset())
 
@@ -200,31 +201,22 @@ class Engine:
 
     def _check(self, output: str, now_ms: int) -> None:
         """At every answer and not only at the tick: a contact that opens and closes again in between must be seen."""
-        area, fan = self._owner[output]
-        if self.outputs[output].check(self._closed[output], now_ms):
-            own = [name for name, owner in self._owner.items() if owner == (area, fan)]
-            if all(self.outputs[name].up for name in own):
-                self._outputs_up(output, True, "", now_ms)
-        else:
-            node = self.outputs[output]
-            self._lost(output, why_lost(node.contact, self._closed[output], False), now_ms)
+        outlet = self.outputs[output]
+        up = outlet.check(self._closed[output], now_ms)
+        self._is_up(output, up, "" if up else lost_part(outlet, self._closed[output], False), now_ms)
 
-    def _lost(self, output: str, why: str, now_ms: int) -> None:
-        self._outputs_up(output, False, why, now_ms)
-
-    def _outputs_up(self, output: str, up: bool, why: str, now_ms: int) -> None:
-        """A lost output of an area locks it. A lost output of a fan's lock is told, and takes nothing."""
+    def _is_up(self, output: str, up: bool, why: str, now_ms: int) -> None:
+        """Each output's own loss is told. One of an area locks it until all are back; a fan's lock takes nothing."""
         area, fan = self._owner[output]
-        index = [own.name for own in self.rules.areas].index(area)
-        was = self._fans_up.get(fan, False) if fan else self._state.areas[index].outputs_up
-        if was == up:
-            return
-        what, cause = (What.OUTPUT_BACK, Cause.NONE) if up else (What.OUTPUT_LOST, Cause.FAULT)
-        self.ring.add(Edge(what, cause, area, output, reason=why), now_ms)
+        if self._ups[output] != up:
+            self._ups[output] = up
+            what, cause = (What.OUTPUT_BACK, Cause.NONE) if up else (What.OUTPUT_LOST, Cause.FAULT)
+            self.ring.add(Edge(what, cause, area, output, reason=why), now_ms)
         if fan:
-            self._fans_up[fan] = up
-        else:
-            self._judge(OutputsUp(area, up), now_ms)
+            return
+        every = all(self._ups[name] for name, owner in self._owner.items() if owner == (area, ""))
+        if self._state.areas[self._index[area]].outputs_up != every:
+            self._judge(OutputsUp(area, every), now_ms)
 
     def _contact(self, output: str, contact: int, now_ms: int) -> None:
         if contact == self._contacts.get(output):
@@ -243,23 +235,17 @@ class Engine:
 
     # -- load side ----------------------------------------------------------------------------------------------------
 
-    def _feed(self, point: str, now_ms: int) -> Feed:
-        value, seen_ms = self._feeds.get(point, (math.nan, now_ms))
-        if not math.isfinite(value) or not now_ms - seen_ms <= self.rules.timing.feed_check_ms:
-            return Feed.UNKNOWN
-        return Feed.LIVE if value >= 0.5 else Feed.DEAD
-
-    def _check_feed(self, area: str, point: str, permitted: bool, now_ms: int) -> None:
-        feed = self._feed(point, now_ms) if point else Feed.UNKNOWN
-        edge = self._watches[area].look(feed, permitted, self._worst(area), now_ms)
+    def _check_feed(self, area: Area, permitted: bool, now_ms: int) -> None:
+        """The ladder: a load that stays live, or a contact that does not open, opens the second outputs."""
+        feed = self._feeds.state(area.feed_point, now_ms)
+        own = [self.outputs[output] for output in area.outputs]
+        edge = self._watches[area.name].look(feed, permitted, suspect(permitted, own), now_ms)
         if edge is not None:
             self.ring.add(edge, now_ms)
-        if feed is Feed.LIVE and not permitted and self._watches[area].mismatch:
-            self._judge(FeedLive(area), now_ms, now_ms)
-
-    def _worst(self, area: str) -> int:
-        own = next(own for own in self.rules.areas if own.name == area)
-        return max(self.outputs[output].contact for output in own.outputs)
+        live = feed is Feed.LIVE and self._watches[area.name].mismatch
+        # the contact's own word is enough: a load side that nobody can see must not keep the second outputs closed
+        if not permitted and (live or (feed is not Feed.DEAD and any(welded(outlet) for outlet in own))):
+            self._judge(FeedLive(area.name), now_ms, now_ms)
 
     # -- tests --------------------------------------------------------------------------------------------------------
 
@@ -295,7 +281,7 @@ class Engine:
 
     def _load_dead(self, area: str, now_ms: int) -> bool | None:
         point = next(own.feed_point for own in self.rules.areas if own.name == area)
-        return self._feed(point, now_ms) is Feed.DEAD if point else None
+        return self._feeds.state(point, now_ms) is Feed.DEAD if point else None
 
     # -- telling ------------------------------------------------------------------------------------------------------
 
@@ -312,5 +298,9 @@ class Engine:
             area.name, power.permitted, power.restorable, power.cause, limit.point if limit else "", power.value,
             limit.cut if limit else math.nan, min(max(0, now_ms - power.since_ms), 0xFFFFFFFF), min(alarms, 255),
             max(node.contact for node in own), min(node.lease_left_ms for node in own),
-            self._feed(area.feed_point, now_ms), self.rules.hash[:8],
+            self._feeds.state(area.feed_point, now_ms), self.rules.hash[:8],
         )  # fmt: skip
+
+
+def _outlet(output: AnyOutput, rules: Rules) -> Outlet:
+    return GpioOutput(output, rules.timing) if output.kind == GPIO else NodeOutput(output, rules.timing, rules.hash)

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from minegate_interlock.forms import UnfitError
-from minegate_interlock.terms import REACTION_MAX_MS, Area, FanOutput, Limit, Output, Rules, Timing, Vote, Watch
-
-BAUD_RATES = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
-
-# PERMIT 19 bytes and RELAY_STATE 21 on the line, 10 bits each (8N1). A slower line would queue PERMITs that an OPEN
-# waits behind, each of them good for another lease.
-_EXCHANGE_BYTES = 40
-_SEALED_EXCHANGE_BYTES = 48  # SIGNED_PERMIT takes 27
+from minegate_interlock.output_kinds import GPIO, fit_buses, fit_output, takes
+from minegate_interlock.terms import Area, Limit, Rules, Vote, Watch
 
 # votes -> (members, how many must be beyond, what may hold when one member is lost)
 VOTES = {"1oo2": (2, 1, ("1oo1", "lock")), "2oo3": (3, 2, ("1oo2", "2oo2", "lock"))}
@@ -42,11 +36,12 @@ def _names(rules: Rules) -> None:
     _once("output", [output.name for output in every])
     _once("area", [area.name for area in rules.areas])
     _once("limit", [f"{limit.area}/{limit.point}" for limit in rules.limits])
-    _once("output device", [output.device for output in every])
+    _once("output port", [taken for output in every for taken in takes(output)])
+    fit_buses(every, rules.timing)
     _once("output", [name for area in rules.areas for name in _of(area)], "is given to two areas")
     _once("fan_lock", [fan.name for fan in rules.fans])
     for output in rules.outputs:
-        _output(output, rules.timing)
+        fit_output(output, rules.timing)
         if not any(output.name in _of(area) for area in rules.areas):
             raise UnfitError(f"output {output.name!r} is not among the outputs of any [[area]]")
     outputs = {output.name for output in rules.outputs}
@@ -54,6 +49,7 @@ def _names(rules: Rules) -> None:
         _known(f"area {area.name!r}: output", _of(area), outputs)
         if area.second and not area.feed_point:
             raise UnfitError(f"area {area.name!r}: second needs a feed_point: nothing else shows that it is time")
+        _unread(area, rules)
         if not any(limit.area == area.name for limit in rules.limits):
             raise UnfitError(f"area {area.name!r} has no [[limit]]: power would be permitted without a reason")
     areas = {area.name for area in rules.areas}
@@ -65,17 +61,15 @@ def _of(area: Area) -> tuple[str, ...]:
     return area.outputs + area.second
 
 
-def _output(output: Output | FanOutput, timing: Timing) -> None:
-    if output.baud not in BAUD_RATES:
-        raise UnfitError(f"output {output.name!r}: baud = {output.baud} is not one of {BAUD_RATES}")
-    exchange_ms = (_SEALED_EXCHANGE_BYTES if output.key_file else _EXCHANGE_BYTES) * 10 * 1000 / output.baud
-    if not exchange_ms <= timing.tick_ms:
-        raise UnfitError(
-            f"output {output.name!r}: baud = {output.baud}: a frame and its answer take {exchange_ms:.0f} ms, more than"
-            f" tick_ms = {timing.tick_ms}: an OPEN would wait behind PERMITs"
-        )
-    if output.kind != "node":
-        raise UnfitError(f"output {output.name!r}: kind = {output.kind!r} is not 'node'")
+def _unread(area: Area, rules: Rules) -> None:
+    """Somebody has to see whether the contact did as told: its own read-back, or a measured load side."""
+    for output in rules.outputs:
+        blind = output.kind == GPIO and output.read_back < 0
+        if blind and output.name in _of(area) and not area.feed_point:
+            raise UnfitError(
+                f"output {output.name!r}: without read_back the area {area.name!r} needs a feed_point: nothing else"
+                " shows whether power is off"
+            )
 
 
 def _limit(limit: Limit, rules: Rules) -> None:
@@ -87,10 +81,10 @@ def _limit(limit: Limit, rules: Rules) -> None:
     if limit.alarm is not None and not sign * limit.alarm <= sign * limit.cut:
         raise UnfitError(f"{where}: alarm = {limit.alarm:g} is on the wrong side of cut = {limit.cut:g}")
     timing = rules.timing
-    rest = REACTION_MAX_MS - timing.tick_ms - timing.lease_ms
+    rest = limit.reaction_ms - timing.tick_ms - timing.lease_ms
     if not limit.stale_ms <= rest:
         raise UnfitError(
-            f"{where}: stale_ms = {limit.stale_ms} is above {rest} = {REACTION_MAX_MS} ms - tick_ms {timing.tick_ms}"
+            f"{where}: stale_ms = {limit.stale_ms} is above {rest} = {limit.reaction_ms} ms - tick_ms {timing.tick_ms}"
             f" - lease_ms {timing.lease_ms}: silence would not cut in time"
         )
     _release(where, limit.alarm_release)
@@ -139,7 +133,9 @@ def _fans(rules: Rules) -> None:
     names = {output.name for output in rules.fan_outputs}
     _once("fan_output", [name for fan in rules.fans for name in fan.outputs], "is given to two fan locks")
     for output in rules.fan_outputs:
-        _output(output, rules.timing)
+        fit_output(output, rules.timing)
+        if output.kind == GPIO and output.read_back < 0:
+            raise UnfitError(f"fan_output {output.name!r}: read_back is missing: nothing else shows a lock that closes")
         if not any(output.name in fan.outputs for fan in rules.fans):
             raise UnfitError(f"fan_output {output.name!r} is not among the outputs of any [[fan_lock]]")
     for fan in rules.fans:

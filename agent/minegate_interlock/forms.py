@@ -18,14 +18,23 @@ _DATE, _TABLE = "a date such as 2027-01-31", "a table"
 # key -> (what it is, lowest, highest, must it be given)
 Keys = Mapping[str, tuple[str, float, float, bool]]
 
-_OUTPUT: Keys = {
+_OUTPUT: Keys = {  # which of them a kind has is said in output_kinds.py
     "name": (_TEXT, 1, NAME_BYTES, True),
     "kind": (_TEXT, 1, 40, False),
-    "device": (_TEXT, 1, 200, True),
+    "device": (_TEXT, 1, 200, False),
     "baud": (_INT, 1200, 115_200, False),
-    "node": (_INT, 1, 255, True),
+    "node": (_INT, 1, 255, False),
     "relay": (_INT, 0, 0, False),
     "key_file": (_TEXT, 1, 200, False),
+    "interface": (_TEXT, 1, 40, False),
+    "channel": (_TEXT, 1, 200, False),
+    "bitrate": (_INT, 10_000, 1_000_000, False),
+    "chip": (_TEXT, 1, 200, False),
+    "line": (_INT, 0, 1023, False),
+    "watchdog_line": (_INT, 0, 1023, False),
+    "watchdog_ms": (_INT, 100, REACTION_MAX_MS, False),
+    "read_back": (_INT, 0, 1023, False),
+    "read_back_closed": (_INT, 0, 1, False),
 }
 _DOUBT: Keys = {
     "rate_max_per_s": (_FLOAT, 1e-6, 1e9, False),
@@ -68,6 +77,7 @@ KEYS: dict[str, Keys] = {
         "restore": (_FLOAT, -1e9, 1e9, True),
         "direction": (_TEXT, 1, 10, False),
         "stale_ms": (_INT, 100, REACTION_MAX_MS, True),
+        "reaction_ms": (_INT, 100, REACTION_MAX_MS, False),
         "source": (_TEXT, 1, SOURCE_BYTES_MAX, True),
         **_JUDGED,
         **_DOUBT,
@@ -79,6 +89,7 @@ KEYS: dict[str, Keys] = {
         "id": (_TEXT, 1, NAME_BYTES, True),
         "point": (_TEXT, 1, NAME_BYTES, True),
         "stale_ms": (_INT, 100, 600_000, True),
+        "reaction_ms": (_INT, 100, REACTION_MAX_MS, False),
         "low": (_FLOAT, -1e9, 1e9, False),
         "high": (_FLOAT, -1e9, 1e9, False),
         "alarm": (_FLOAT, -1e9, 1e9, False),

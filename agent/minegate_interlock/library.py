@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import pkgutil
 import tomllib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from minegate_interlock.digest import sha256
 from minegate_interlock.forms import UnfitError
 
 FILES = ("methane.toml", "air.toml", "locks.toml", "machines.toml", "trends.toml")
@@ -34,7 +34,7 @@ def entries() -> Mapping[str, Entry]:
 @cache
 def library_hash() -> bytes:
     """SHA-256 over all files of the library: another library is another set of rules."""
-    return hashlib.sha256(b"".join(_text(file) for file in FILES)).digest()
+    return sha256(b"".join(_text(file) for file in FILES))
 
 
 def entry(where: str, key: str, edition: str) -> Entry:

@@ -6,15 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from minegate_interlock.node_output import NodeOutput
+from minegate_interlock.outlet import Outlet
 from minegate_interlock.rules import RulesError
 from minegate_wire.siphash import KEY_BYTES
 
 
-def use_keys(nodes: Iterable[NodeOutput], folder: Path) -> None:
+def use_keys(outlets: Iterable[Outlet], folder: Path) -> None:
     """Give every node that has a `key_file` its key. RulesError names output, file and trouble, never the key."""
-    for node in nodes:
-        if node.output.key_file:
-            node.use_key(_key(node.output.name, folder / node.output.key_file))
+    for one in outlets:
+        if isinstance(one, NodeOutput) and one.output.key_file:
+            one.use_key(_key(one.output.name, folder / one.output.key_file))
 
 
 def _key(output: str, path: Path) -> bytes:

@@ -50,7 +50,7 @@ def fan_lock(where: str, row: Row, site: Site) -> FanLock:
     return FanLock(
         row["name"], row["area"], row["run_point"], row["points"], row["outputs"],
         found["lock_above"] if strict else found["lock_at"], found["release_below"], strict, strict, key,
-        source(key, site.edition),
+        source(key, site.edition), found["reaction_ms"],
     )  # fmt: skip
 
 
@@ -78,6 +78,7 @@ def _limit(where: str, key: str, row: Row, found: Entry, site: Site) -> Limit:
     judged["alarm_release"] = _release(where, key, row, found)
     judged.update(_range(row, found), unit=found["unit"], direction=found["direction"], rule=key)
     judged["source"] = source(key, site.edition)
+    judged["reaction_ms"] = _reaction(where, key, row, found)
     statute = {name: found.get(name) for name in _NUMBERS}
     loose = [name for name in _NUMBERS if _looser(own[name], statute[name], found["direction"])]
     if "deviation" not in row:
@@ -90,7 +91,7 @@ def _limit(where: str, key: str, row: Row, found: Entry, site: Site) -> Limit:
 
 
 def _watch(where: str, key: str, row: Row, found: Entry, site: Site) -> Watch:
-    _refuse(where, key, row, ("cut", "rise", "window_s", "deviation", "restore_hold_s", *_DOUBTS))
+    _refuse(where, key, row, ("cut", "rise", "window_s", "deviation", "restore_hold_s", "reaction_ms", *_DOUBTS))
     own = _numbers(where, key, row, found)
     if own["alarm"] is None or own["restore"] is None:
         raise UnfitError(f"{where}: rule {key!r} needs the site's own alarm and restore")
@@ -105,7 +106,7 @@ def _watch(where: str, key: str, row: Row, found: Entry, site: Site) -> Watch:
 
 
 def _rise(where: str, key: str, row: Row, found: Entry, site: Site) -> Watch:
-    _refuse(where, key, row, (*_NUMBERS, "deviation", "restore_hold_s", *_DOUBTS))
+    _refuse(where, key, row, (*_NUMBERS, "deviation", "restore_hold_s", "reaction_ms", *_DOUBTS))
     rise = float(_either("rise", row, found))
     return Watch(
         row["area"], row["point"], found["unit"], **_range(row, found), alarm=rise, restore=rise,
@@ -149,6 +150,13 @@ def _release(where: str, key: str, row: Row, found: Entry) -> str:
     if release == "automatic" and found.get("alarm_release") == "manual":
         raise UnfitError(f"{where}: alarm_release = 'automatic' is looser than 'manual' of {key!r}")
     return release
+
+
+def _reaction(where: str, key: str, row: Row, found: Entry) -> int:
+    own = int(_either("reaction_ms", row, found))
+    if not own <= found["reaction_ms"]:
+        raise UnfitError(f"{where}: reaction_ms = {own} is looser than {found['reaction_ms']} of {key!r}")
+    return own
 
 
 def _looser(own: float | None, statute: float | None, direction: str) -> bool:

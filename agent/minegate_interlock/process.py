@@ -7,8 +7,6 @@ follow.
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import os
 import selectors
 import signal
@@ -21,11 +19,12 @@ from minegate_interlock import lines, proof_dates, sockets
 from minegate_interlock.engine import Engine
 from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, Wanted, pack
 from minegate_interlock.node_key import use_keys
+from minegate_interlock.output_lines import OutputLines
 from minegate_interlock.readers import Readers
-from minegate_interlock.rules import FanOutput, Output, Rules
-from minegate_interlock.world import Line, LineLost, World
-
-log = logging.getLogger("interlock")
+from minegate_interlock.rules import Rules
+from minegate_interlock.rules_file import RulesFile
+from minegate_interlock.told import log
+from minegate_interlock.world import World
 
 STALL_MS = 500
 SLOW_TICK_MS = 1000  # reopening lines, area states, looking at the rules file
@@ -41,20 +40,17 @@ class Process:
     def __init__(self, rules: Rules, rules_file: Path, run_folder: Path, world: World) -> None:
         self.selector = selectors.DefaultSelector()
         self._rules = rules
-        self._rules_file = rules_file
-        self._disk_hash = rules.file_hash
+        self._rules_file = RulesFile(rules_file, rules.file_hash)
         self._run_folder = run_folder
         self._now_ms = world.now_ms
         self._utc_s = world.utc_s
-        self._open = world.open_line
         self._engine = Engine(rules, world.boot, self._now_ms(), proof_dates.read(run_folder))
         self._wanted: deque[bytes] = deque()
         use_keys(self._engine.outputs.values(), rules_file.parent)
         self._points: socket.socket | None = None
         self._readers = Readers(self._engine, self.selector, self._now_ms)
         self._controls: dict[socket.socket, int] = {}  # oldest first, with the time of their connection
-        self._lines: dict[str, Line] = {}
-        self._line_trouble: dict[str, str] = {}
+        self._outputs = OutputLines(self._engine, rules_file.parent, self.selector, world)
         self._stopping = False
         self._claim = sockets.claim(run_folder)
         for name, accept in (
@@ -90,9 +86,10 @@ class Process:
             self._slow(now_ms)
             self._slow_ms = now_ms + SLOW_TICK_MS
         if now_ms >= self.next_ms:
+            self._outputs.hear_all()
             self._engine.tick(now_ms)
             self.next_ms = max(self.next_ms + self._rules.timing.tick_ms, now_ms)
-        self._send_frames()
+        self._outputs.send()
         self._readers.tell(now_ms)
 
     def _stop(self, *_: object) -> None:
@@ -100,23 +97,14 @@ class Process:
 
     def open_all(self) -> None:
         """Leaving: what is permitted ends now, not when the lease does."""
-        now_ms = self._now_ms()
-        for output in self._rules.every_output():
-            line = self._lines.get(output.name)
-            frame = self._engine.outputs[output.name].send(False, True, now_ms)
-            if line is not None:
-                try:
-                    line.write(frame)
-                except LineLost as error:
-                    log.warning("output %s: %s", output.name, error)
+        self._outputs.open_contacts()
 
     def close(self) -> None:
         """Give every descriptor back and say nothing to anybody: what the kernel does for a process that ended."""
         for key in list(self.selector.get_map().values()):
             if isinstance(key.fileobj, socket.socket):
                 key.fileobj.close()
-        for line in self._lines.values():
-            line.close()
+        self._outputs.close()
         self.selector.close()
         os.close(self._claim)
 
@@ -159,7 +147,7 @@ class Process:
         now_ms = self._now_ms()
         if isinstance(record, Reading):
             self._engine.read(record, now_ms)
-            self._send_frames()
+            self._outputs.send()
         elif isinstance(record, PointName):
             if self._engine.introduce(record, now_ms):
                 self._wanted.append(pack(Wanted(record.number)))
@@ -194,14 +182,10 @@ class Process:
                 self._take_record(data)
             else:
                 thrown += 1
-        for name, line in list(self._lines.items()):
-            try:
-                line.forget_waiting()
-            except LineLost as error:
-                self._lose_line(name, line, error)
+        self._outputs.forget_waiting()
         log.warning("the loop was held up for %d ms: %d waiting readings thrown away", late_ms, thrown)
         self._engine.tick(self._now_ms())
-        self._send_frames()
+        self._outputs.send()
 
     def _waiting_records(self) -> Iterator[bytes]:
         for _ in range(WAITING_MAX):
@@ -212,51 +196,6 @@ class Process:
             if not data:
                 return
             yield data
-
-    # -- outputs ------------------------------------------------------------------------------------------------------
-
-    def _send_frames(self) -> None:
-        for name, frame in self._engine.take_sends():
-            line = self._lines.get(name)
-            if line is not None:
-                try:
-                    line.write(frame)
-                except LineLost as error:
-                    self._lose_line(name, line, error)
-
-    def _hear_line(self, name: str, line: Line) -> None:
-        if self._lines.get(name) is not line:  # lost since the selector woke up
-            return
-        try:
-            data = line.read()
-        except LineLost as error:
-            self._lose_line(name, line, error)
-            return
-        self._engine.hear(name, data, self._now_ms())
-
-    def _lose_line(self, name: str, line: Line, error: LineLost) -> None:
-        if self._lines.get(name) is line:
-            del self._lines[name]
-            self.selector.unregister(line.fd)
-            line.close()
-            self._engine.line_lost(name, self._now_ms())
-            self._trouble(name, str(error))
-
-    def _open_line(self, output: Output | FanOutput) -> None:
-        try:
-            line = self._open(str(self._rules_file.parent / output.device), output.baud)
-        except LineLost as error:
-            self._trouble(output.name, str(error))
-            return
-        self._line_trouble.pop(output.name, None)
-        self._lines[output.name] = line
-        self.selector.register(line.fd, selectors.EVENT_READ, lambda: self._hear_line(output.name, line))
-        log.info("output %s: %s is open", output.name, output.device)
-
-    def _trouble(self, name: str, text: str) -> None:
-        if self._line_trouble.get(name) != text:
-            self._line_trouble[name] = text
-            log.warning("output %s: %s; power stays off, tried again every second", name, text)
 
     # -- people and link ----------------------------------------------------------------------------------------------
 
@@ -282,7 +221,7 @@ class Process:
             done, text = False, "this socket takes commands only"
             if isinstance(command, Command):
                 done, text = self._engine.command(command, self._now_ms())
-                self._send_frames()
+                self._outputs.send()
                 asked = sockets.who(connection, command.by)
                 log.info("%s asks: verb %d, %s: %s", asked, command.verb, command.area, text)
             connection.send(pack(Answer(done, text)))
@@ -294,9 +233,7 @@ class Process:
     # -- once a second ------------------------------------------------------------------------------------------------
 
     def _slow(self, now_ms: int) -> None:
-        for output in self._rules.every_output():
-            if output.name not in self._lines:
-                self._open_line(output)
+        self._outputs.open_missing()
         self._look_at_rules(now_ms)
         self._engine.day(self._utc_s(), now_ms)
         proof_dates.keep(self._run_folder, self._engine.testing)
@@ -306,14 +243,10 @@ class Process:
         self._readers.tell_areas(now_ms)
 
     def _look_at_rules(self, now_ms: int) -> None:
-        try:
-            found = hashlib.sha256(self._rules_file.read_bytes()).digest()
-        except OSError:
-            found = b""
-        if found != self._disk_hash:
-            self._disk_hash = found
-            if found != self._rules.file_hash:
-                self._engine.rules_edited(now_ms)
-                log.warning(
-                    "%s: edited; the rules %s stay in force until restart", self._rules_file, self._rules.hash[:8].hex()
-                )
+        if self._rules_file.edited():
+            self._engine.rules_edited(now_ms)
+            log.warning(
+                "%s: edited; the rules %s stay in force until restart",
+                self._rules_file.path,
+                self._rules.hash[:8].hex(),
+            )

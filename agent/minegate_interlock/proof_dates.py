@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
 from pathlib import Path
 
 from minegate_interlock.proof_test import Key
 from minegate_interlock.proof_tests import ProofTests
-
-log = logging.getLogger("interlock")
+from minegate_interlock.told import log
 
 FILE = "proof-tests.json"
 _BYTES_MAX = 1 << 20

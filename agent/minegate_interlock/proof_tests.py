@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 
-from minegate_interlock.feed import why_lost
+from minegate_interlock.feed import lost_part
 from minegate_interlock.lines import Cause, Command, Verb, What
-from minegate_interlock.node_output import NodeOutput
+from minegate_interlock.outlet import UNREAD, Outlet
 from minegate_interlock.proof_test import (
     SELF_TEST_MS,
     Finding,
@@ -29,7 +29,7 @@ CLOCK_SANE_S = 1_700_000_000  # November 2023: before that the clock was never s
 class ProofTests:
     """`done`: when each test was last passed, seconds since 1970. `changed` is set when it has to be kept."""
 
-    def __init__(self, rules: Rules, done: dict[Key, float], outputs: Mapping[str, NodeOutput]) -> None:
+    def __init__(self, rules: Rules, done: dict[Key, float], outputs: Mapping[str, Outlet]) -> None:
         self.done = dict(done)
         self.changed = False
         self.running: dict[Key, Running] = {}
@@ -83,7 +83,7 @@ class ProofTests:
     def look(self, took_ms: Mapping[str, int], load_dead: Callable[[str], bool | None], now_ms: int) -> Iterator[Edge]:
         """Tests that end at `now_ms`. `took_ms`: per output, how long its last cut took until read back."""
         for key in list(self.running):
-            running = self._with_contact(self.running[key], took_ms, now_ms)
+            running = self._with_contact(self.running[key], took_ms, load_dead, now_ms)
             self.running[key] = running
             if key.kind == "lock":
                 found = find_lock(running, load_dead(key.subject), self._rules.timing.feed_check_ms, now_ms)
@@ -103,19 +103,27 @@ class ProofTests:
         for output, node in self._outputs.items():
             passed = node.check(closed[output], now_ms)
             what = What.TEST_DONE if passed else What.TEST_FAILED
-            words = "answers, contact as told" if passed else why_lost(node.contact, closed[output], False)
+            told = "takes what it is told, not read back" if node.contact == UNREAD else "answers, contact as told"
+            words = told if passed else lost_part(node, closed[output], False)
             yield Edge(what, Cause.START, areas[output], output, reason=f"self-test at start: {words}")
 
-    def _with_contact(self, running: Running, took_ms: Mapping[str, int], now_ms: int) -> Running:
-        """Note when the test's contacts are where it wants them, the slowest of them."""
+    def _with_contact(
+        self, running: Running, took_ms: Mapping[str, int], load_dead: Callable[[str], bool | None], now_ms: int
+    ) -> Running:
+        """Note when the test's contacts are where it wants them, the slowest of them. Where none of them is read back
+        the dead load side stands for them.
+        """
         if running.opened_ms is not None:
             return running
         key, elapsed_ms = running.key, now_ms - running.begun_ms
         if key.kind == "lock":
             own = next(area.outputs for area in self._rules.areas if area.name == key.subject)
-            if not all(self._outputs[output].contact == CONTACT_OPEN for output in own):
+            read = [output for output in own if self._outputs[output].contact != UNREAD]
+            if not all(self._outputs[output].contact == CONTACT_OPEN for output in read):
                 return running
-            return running._replace(opened_ms=max(took_ms.get(output, elapsed_ms) for output in own))
+            if not read and not load_dead(key.subject):
+                return running
+            return running._replace(opened_ms=max((took_ms.get(name, elapsed_ms) for name in read), default=elapsed_ms))
         own = next(fan.outputs for fan in self._rules.fans if fan.name == key.subject)
         closed = all(self._outputs[output].contact == CONTACT_CLOSED for output in own)
         return running._replace(opened_ms=elapsed_ms) if closed else running

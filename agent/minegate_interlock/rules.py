@@ -4,14 +4,15 @@ is the library of this package, and only if the site names a place of it.
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from minegate_interlock.fitness import BAUD_RATES, VOTES, fit
+from minegate_interlock.digest import sha256
+from minegate_interlock.fitness import VOTES, fit
 from minegate_interlock.forms import KEYS, UnfitError, checked, rows
 from minegate_interlock.library import EDITIONS, entries, library_hash
+from minegate_interlock.output_kinds import BAUD_RATES, output_row
 from minegate_interlock.places import Site, doubt_of, fan_lock, place
 from minegate_interlock.terms import (
     REACTION_MAX_MS,
@@ -67,15 +68,15 @@ def _rules(text: bytes, utc_s: float | None) -> Rules:
     site = Site(_edition(tables, timing), utc_s)
     placed = [place(f"place {number}", row, site) for number, row in enumerate(rows(tables, "place"), 1)]
     limits = tuple(rule for rule in placed if isinstance(rule, Limit))
-    file_hash = hashlib.sha256(text).digest()
+    file_hash = sha256(text)
     rules = Rules(
         timing,
-        tuple(Output(**row) for row in rows(tables, "output", needed=True)),
+        tuple(Output(**output_row(row)) for row in rows(tables, "output", needed=True)),
         tuple(Area(**row) for row in rows(tables, "area", needed=True)),
         tuple(Limit(**doubt_of(row)) for row in rows(tables, "limit", needed=not limits)) + limits,
-        hashlib.sha256(file_hash + library_hash()).digest() if site.edition else file_hash,
+        sha256(file_hash + library_hash()) if site.edition else file_hash,
         tuple(rule for rule in placed if isinstance(rule, Watch)),
-        tuple(FanOutput(**row) for row in rows(tables, "fan_output")),
+        tuple(FanOutput(**output_row(row)) for row in rows(tables, "fan_output")),
         tuple(fan_lock(f"fan_lock {number}", row, site) for number, row in enumerate(rows(tables, "fan_lock"), 1)),
         tuple(_vote(row) for row in rows(tables, "vote")),
         _suspension(tables),

@@ -33,31 +33,39 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """One relay of one node on a serial line that belongs to the interlock alone. Closed: area power is permitted."""
+class _Contact:
+    """One contact and the port it is reached through, which belongs to the interlock alone. `kind` says which of the
+    keys have a meaning (output_kinds.py): a relay of a node on a serial line or on CAN, or lines of a GPIO chip.
+    """
 
     name: str
-    device: str
-    node: int
+    device: str = ""
+    node: int = 0
     baud: int = 9600
     relay: int = 0
     kind: str = "node"
     key_file: str = ""  # 32 hexadecimal digits that the node has as well; relative to the rules file
+    interface: str = ""  # socketcan or slcan
+    channel: str = ""
+    bitrate: int = 250_000
+    chip: str = ""
+    line: int = -1
+    watchdog_line: int = -1
+    watchdog_ms: int = 0
+    read_back: int = -1
+    read_back_closed: int = 1  # the level of `read_back` while the contact is closed
+
+
+@dataclass(frozen=True, slots=True)
+class Output(_Contact):
+    """Closed: area power is permitted."""
 
     output_class = OutputClass.AREA_POWER
 
 
 @dataclass(frozen=True, slots=True)
-class FanOutput:
-    """The same relay, wired the other way round: closed, and kept closed by its lease, it locks the fan."""
-
-    name: str
-    device: str
-    node: int
-    baud: int = 9600
-    relay: int = 0
-    kind: str = "node"
-    key_file: str = ""  # 32 hexadecimal digits that the node has as well; relative to the rules file
+class FanOutput(_Contact):
+    """The same contact, wired the other way round: closed, and kept closed by its lease, it locks the fan."""
 
     output_class = OutputClass.FAN_LOCK
 
@@ -127,6 +135,7 @@ class Limit:
     doubt: Doubt = NO_DOUBT
     deviation: Deviation | None = None
     then: Limit | None = None
+    reaction_ms: int = REACTION_MAX_MS  # from over-limit to open contact; `minegate check` computes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +174,7 @@ class FanLock:
     stopped: bool
     rule: str
     source: str
+    reaction_ms: int = REACTION_MAX_MS
 
 
 @dataclass(frozen=True, slots=True)

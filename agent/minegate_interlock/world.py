@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+from minegate_interlock.output_kinds import AnyOutput
 
 
 class LineLost(Exception):  # noqa: N818 - says what happened, as the log shows it
@@ -13,7 +16,7 @@ class LineLost(Exception):  # noqa: N818 - says what happened, as the log shows 
 
 
 class Line(Protocol):
-    """An output's serial line. One owner, never shared, opened again when lost. `fd` is for the selector."""
+    """An output's port. One owner, never shared, opened again when lost. `fd` is for the selector."""
 
     fd: int
 
@@ -37,11 +40,11 @@ def no_clock() -> float:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """`now_ms` is monotonic; `boot` numbers this start, not 0; `open_line(device, baud)` raises LineLost. `utc_s` is
-    the time of day, seconds since 1970: for due dates and deviations, never for a decision about gas.
+    """`now_ms` is monotonic; `boot` numbers this start, not 0; `open_line(output, folder)` raises LineLost. `utc_s`
+    is the time of day, seconds since 1970: for due dates and deviations, never for a decision about gas.
     """
 
     now_ms: Callable[[], int]
     boot: int
-    open_line: Callable[[str, int], Line]
+    open_line: Callable[[AnyOutput, Path], Line]
     utc_s: Callable[[], float] = no_clock

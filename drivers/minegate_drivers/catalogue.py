@@ -27,6 +27,7 @@ OURS = {
     "dlt645": "minegate_drivers.dlt645_meter:Dlt645Meter",
     "framed": "minegate_drivers.framed:FramedDevice",
     "wire_node": "minegate_drivers.wire_node:WireNode",
+    "wire_node_can": "minegate_drivers.wire_node_can:WireNodeCan",
     "dbc": "minegate_drivers.dbc:DbcListener",
     "j1939": "minegate_drivers.j1939:J1939Listener",
     "canopen": "minegate_drivers.canopen:CanopenNode",

@@ -57,6 +57,13 @@ class DbcListener(CanDriver, Catalogued):
             if message.name in self.checks
         }
 
+    def period_ms(self, part: int) -> float | None:
+        """See CanDriver. How often one case of a multiplexed message comes, no file tells."""
+        for key, known in self._known.items():
+            if isinstance(known, Case) and known.part == part:
+                return self.periods_ms.get(key)
+        return None
+
     def hear(self, frame: CanFrame) -> Heard:
         """See CanDriver."""
         key = (frame.id, frame.extended)

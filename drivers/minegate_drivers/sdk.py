@@ -167,6 +167,10 @@ class CanDriver(Driver):
     def hear(self, frame: CanFrame) -> Heard | None:
         """Understand a frame whose identifier is in `can_ids`; None: it carries no reading alone. Raises Nonsense."""
 
+    def period_ms(self, part: int) -> float | None:
+        """How often readings of `part` come, where the driver knows it."""
+        return None
+
     def say(self, now_ms: int) -> tuple[CanFrame, ...]:
         """What the device must be told at `now_ms` so that it goes on speaking; asked for every 50 ms or so."""
         return ()

@@ -37,12 +37,7 @@ def play(capture: Capture, folder: Path) -> list[Difference]:
 
 
 def _differences(driver: Driver, step: Step) -> Iterator[Difference]:
-    if isinstance(driver, LineDriver):
-        asked = driver.ask(step.now_ms)
-        if step.asked is not None and (asked or b"") != step.asked:
-            yield Difference(step.line, f"> {_hex(step.asked)}", f"> {_hex(asked or b'')}")
-    elif step.asked is not None:
-        yield Difference(step.line, f"> {_hex(step.asked)}", "a driver that is never asked")
+    yield from _asked(driver, step)
     if step.heard is None:
         return
     try:
@@ -56,6 +51,18 @@ def _differences(driver: Driver, step: Step) -> Iterator[Difference]:
         yield from _meaning(driver, step, heard)
         if isinstance(driver, LineDriver) and isinstance(step.heard, bytes):
             yield from _promise(driver, step.line, step.heard)
+
+
+def _asked(driver: Driver, step: Step) -> Iterator[Difference]:
+    if isinstance(driver, LineDriver):
+        asked = driver.ask(step.now_ms)
+        if step.asked is not None and (asked or b"") != step.asked:
+            yield Difference(step.line, f"> {_hex(step.asked)}", f"> {_hex(asked or b'')}")
+        return
+    if isinstance(driver, CanDriver):
+        driver.say(step.now_ms)  # as the reader does it: that is how the driver knows the time
+    if step.asked is not None:
+        yield Difference(step.line, f"> {_hex(step.asked)}", "a driver that is never asked")
 
 
 def _hear(driver: Driver, heard: bytes | CanFrame | Message) -> Heard | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import isfinite
 
+from minegate_sim.bus import faults
 from minegate_sim.heading import Heading
 from minegate_sim.physics import EMISSION_M3_MIN_MAX
 from minegate_sim.watch import parse
@@ -89,6 +90,22 @@ def _cable(heading: Heading, wish: Wish, now_ms: float) -> Wish:
     return {}
 
 
+def _bus(heading: Heading, wish: Wish, now_ms: float) -> Wish:
+    """`{"do": "bus", "port": "rs485-1", "on": true, "fault": {"fault": "noise", "bit_error_rate": 0.001}}`."""
+    port, given = str(wish.get("port")), wish.get("fault")
+    if port not in heading.buses:
+        raise ValueError(f"port {port!r} is not one of {', '.join(heading.buses)}")
+    if not isinstance(given, dict):
+        raise ValueError(f"fault: {given!r} is not a table with the key 'fault'")
+    fault = faults.parse(given)
+    if _flag(wish, "on"):
+        heading.buses[port].begin(fault, now_ms)
+    else:
+        heading.buses[port].end(fault)
+    heading.note(now_ms, "bus", port=port, on=wish["on"], fault=given)
+    return {}
+
+
 def _watch(heading: Heading, wish: Wish, now_ms: float) -> Wish:
     direction = wish.get("direction", "rising")
     heading.watch(parse(f"{wish.get('point')}:{wish.get('limit')}:{direction}"))
@@ -113,7 +130,7 @@ def _truth(heading: Heading, wish: Wish, now_ms: float) -> Wish:
 
 _COMMANDS: dict[str, Callable[[Heading, Wish, float], Wish]] = {
     "fan": _fan, "duct": _duct, "emission": _emission, "burst": _burst, "mains": _mains, "bypass": _bypass,
-    "fault": _fault, "cable": _cable, "watch": _watch, "truth": _truth,
+    "fault": _fault, "cable": _cable, "bus": _bus, "watch": _watch, "truth": _truth,
 }  # fmt: skip
 
 

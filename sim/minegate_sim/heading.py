@@ -9,6 +9,8 @@ from dataclasses import replace
 
 from minegate_sim import air as airs
 from minegate_sim import physics
+from minegate_sim.bus.can_bus import CanBus
+from minegate_sim.bus.rs485 import Rs485, Tap
 from minegate_sim.devices.gas_head import GasHead
 from minegate_sim.devices.rail_robot import RailRobot
 from minegate_sim.devices.relay_board import RelayBoard
@@ -19,7 +21,6 @@ from minegate_sim.physics import Controls
 from minegate_sim.place import Truth
 from minegate_sim.slcan import Slcan
 from minegate_sim.watch import Watch, Watches
-from minegate_sim.wire import Wire
 
 TICK_MS = 50.0  # one step of the physics
 BEHIND_MS_MAX = 5000.0  # a process that was stopped for longer does not run after the time it missed
@@ -53,12 +54,15 @@ class Heading:
         self.roadheader = Roadheader("roadheader", source(seed, "roadheader"), now_ms)
         self.robot = RailRobot("rail-robot", ROBOT_MANUFACTURER, ROBOT_SERIAL, source(seed, "rail-robot"), now_ms)
         self.wires = {
-            "rs485-1": Wire(self.heads, source(seed, "rs485-1")),
-            "rs485-2": Wire((self.fan_node,), source(seed, "rs485-2")),
-            "relay-1": Wire((self.relay,), source(seed, "relay-1")),
+            "rs485-1": Rs485(self.heads, source(seed, "rs485-1")),
+            "rs485-2": Rs485((self.fan_node,), source(seed, "rs485-2")),
+            "relay-1": Rs485((self.relay,), source(seed, "relay-1")),
         }
-        self.can = Slcan((self.roadheader,))
-        self.ends: dict[str, Wire | Slcan] = {**self.wires, "can-1": self.can}
+        self.can_bus = CanBus((self.roadheader,), source(seed, "can-1"), now_ms=now_ms)
+        self.can = Slcan((self.can_bus.taps["near"],), self.can_bus.taps["near"])
+        self.buses: dict[str, Rs485 | CanBus] = {**self.wires, "can-1": self.can_bus}
+        self.ends: dict[str, Tap | Slcan] = {name: wire.taps["near"] for name, wire in self.wires.items()}
+        self.ends["can-1"] = self.can
         self.faults = {device.name: device.faults for wire in self.wires.values() for device in wire.devices}
         self.faults |= {device.name: device.faults for device in (self.roadheader, self.robot)}
         self._measure(0.0, now_ms)

@@ -7,18 +7,17 @@ from pathlib import Path
 from types import TracebackType
 
 from minegate_agent.site import load_site
-from minegate_interlock.rules import Rules, load
+from minegate_interlock.rules import Rules, Timing, load
 from minegate_sim.broker import Far
 from minegate_sim.far_end import FarEnd
 from minegate_sim.gateway.agent import PROCESSES, Gateway
-from minegate_sim.gateway.can import CanCable
+from minegate_sim.gateway.can import CanCable, CanEnd
 from minegate_sim.gateway.lines import Cable
 from minegate_sim.gateway.messages import Underground
 from minegate_sim.noise import source
 from minegate_sim.place import Place, Truth
 from minegate_sim.receiver import Receiver
 from minegate_sim.record import Record
-from minegate_sim.slcan import Slcan
 from minegate_sim.virtual.conductor import Conductor
 from minegate_sim.virtual.timeline import Timeline
 
@@ -50,7 +49,9 @@ class Mine:
         self.step_listeners: list[Callable[[], None]] = []
         for name, text in place.site().items():
             (folder / name).write_text(edit(name, text), encoding="utf-8")
-        self.rules: Rules = load((folder / "rules.toml").read_bytes(), "rules.toml")
+        self.rules = _rules(folder)
+        if not self.rules.areas:
+            processes = tuple(name for name in processes if name != "interlock")
         self.receiver = Receiver(self.breach, keep_records=keep_records)
         self.far = Far(
             self.timeline, self.record, source(seed, "broker"), self.receiver.hear, self.receiver.forget_births
@@ -112,7 +113,7 @@ class Mine:
             elif port.kind == "can":
                 name = Path(port.channel).name
                 end = self.place.ends[name]
-                assert isinstance(end, Slcan), name
+                assert isinstance(end, CanEnd), name
                 cables[name] = CanCable(name, end, self.timeline, self.record)
         for output in self.rules.outputs:
             self._cable(cables, Path(output.device).name)
@@ -134,6 +135,12 @@ class Mine:
             self.record.note(truth.ms, "truth", f"{truth.what} {_told(truth.fields)}")
             for listener in self.truth_listeners:
                 listener(truth)
+
+
+def _rules(folder: Path) -> Rules:
+    """Those of the site. A gateway that only watches has none, and no interlock runs on it."""
+    path = folder / "rules.toml"
+    return load(path.read_bytes(), path.name) if path.exists() else Rules(Timing(), (), (), (), b"")
 
 
 def _told(fields: Mapping[str, object]) -> str:

@@ -38,6 +38,14 @@ class Kind(NamedTuple):
     targets: tuple[str, ...] = ()
     values: tuple[float, float] = (0.0, 0.0)
     lasts_s: tuple[float, float] = (0.0, 0.0)
+    of: str = ""  # "device" or "port": in another place than the heading the targets are that place's
+
+
+def targets(what: str, mine: Mine) -> tuple[str, ...]:
+    """What a mishap can befall in this mine; empty if it needs no target."""
+    kind = KINDS[what]
+    there = {"device": mine.place.devices, "port": mine.place.ends}.get(kind.of, kind.targets)
+    return tuple(there)
 
 
 def enter(mine: Mine, mishap: Mishap) -> None:
@@ -45,8 +53,9 @@ def enter(mine: Mine, mishap: Mishap) -> None:
     kind = KINDS.get(mishap.what)
     if kind is None:
         raise ValueError(f"what = {mishap.what!r} is not one of {', '.join(KINDS)}")
-    if kind.targets and mishap.target not in kind.targets:
-        raise ValueError(f"{mishap.what}: target = {mishap.target!r} is not one of {', '.join(kind.targets)}")
+    there = targets(mishap.what, mine)
+    if there and mishap.target not in there:
+        raise ValueError(f"{mishap.what}: target = {mishap.target!r} is not one of {', '.join(there)}")
 
     def begin() -> None:
         told = f"{mishap.what} {mishap.target} {mishap.value:g}".rstrip()
@@ -98,6 +107,25 @@ def _do(mine: Mine, wish: dict[str, object]) -> None:
     mine.place.do(wish, mine.now_ms)
 
 
+def _bus(fault: Callable[[Mishap], dict[str, object]]) -> tuple[Act, Act]:
+    """A fault of bus/faults.py, on the bus that the target is or hangs on."""
+
+    def set_to(mine: Mine, mishap: Mishap, on: bool) -> None:
+        port = _PORT_OF.get(mishap.target, mishap.target)
+        _do(mine, {"do": "bus", "port": port, "on": on, "fault": fault(mishap)})
+
+    return (lambda mine, mishap: set_to(mine, mishap, True)), (lambda mine, mishap: set_to(mine, mishap, False))
+
+
+def _babbling(mishap: Mishap) -> dict[str, object]:
+    return {"fault": "babble", "device": mishap.target, "every_ms": mishap.value}
+
+
+def _wrong_rate(mishap: Mishap) -> dict[str, object]:
+    rate = 125_000 if mishap.target == "roadheader" else 4800
+    return {"fault": "wrong_rate", "device": mishap.target, "rate": rate}
+
+
 def _cut_cable(mine: Mine, mishap: Mishap) -> None:
     _do(mine, {"do": "cable", "port": mishap.target, "cut": True})
 
@@ -142,6 +170,9 @@ def _step_clock(mine: Mine, mishap: Mishap) -> None:
         clock.step(1000.0 * mishap.value)
 
 
+_PORT_OF = {
+    "T1-head": "rs485-1", "T2-head": "rs485-1", "fan-node": "rs485-2", "relay": "relay-1", "roadheader": "can-1",
+}  # fmt: skip
 HEADS = ("T1-head", "T2-head", "fan-node")
 NODES = (*HEADS, "relay")
 LINES = ("rs485-1", "rs485-2")
@@ -169,17 +200,34 @@ KINDS: dict[str, Kind] = {
                        lambda mine, _: setattr(mine.far.way, "delay_ms", 5.0), values=(50, 3000), lasts_s=(1.0, 20.0)),
     "clock_step": Kind("the wall clock jumps by `value` s", _step_clock, None, values=(-4000, 4000)),
     "unplug": Kind("an adapter is pulled out", lambda mine, m: mine.cables[m.target].unplug(True),
-                   lambda mine, m: mine.cables[m.target].unplug(False), PORTS, lasts_s=(0.2, 8.0)),
-    "cable": Kind("a cable is cut", _cut_cable, _mend_cable, (*LINES, "relay-1"), lasts_s=(0.2, 8.0)),
-    "dead": Kind("a device has no supply", *_device("dead", lambda _: True, False), NODES, lasts_s=(0.1, 8.0)),
+                   lambda mine, m: mine.cables[m.target].unplug(False), PORTS, lasts_s=(0.2, 8.0), of="port"),
+    "cable": Kind("a cable is cut", _cut_cable, _mend_cable, (*LINES, "relay-1"), lasts_s=(0.2, 8.0),
+                  of="port"),
+    "noise": Kind("each bit on a bus is wrong with probability `value`", *_bus(
+        lambda m: {"fault": "noise", "bit_error_rate": m.value}), PORTS, values=(0.0001, 0.01), lasts_s=(0.5, 8.0),
+        of="port"),
+    "babble": Kind("a device talks unasked every `value` ms; on CAN with the highest priority", *_bus(_babbling),
+                   (*NODES, "roadheader"), values=(2, 200), lasts_s=(0.2, 8.0), of="device"),
+    "wrong_rate": Kind("a device is set to another rate; on CAN it sends error frames until it is off the bus",
+                       *_bus(_wrong_rate), (*NODES, "roadheader"), lasts_s=(0.5, 8.0), of="device"),
+    "half_awake": Kind("a device answers now and then, late, and not to the end", *_bus(
+        lambda m: {"fault": "half_awake", "device": m.target}), NODES, lasts_s=(0.5, 8.0), of="device"),
+    "break_in_frame": Kind("a device stops in the middle of each answer and goes on", *_bus(
+        lambda m: {"fault": "break_in_frame", "device": m.target}), NODES, lasts_s=(0.5, 8.0), of="device"),
+    "echo": Kind("the gateway's adapter hears itself", *_bus(lambda m: {"fault": "echo"}), (*LINES, "relay-1"),
+                 lasts_s=(0.5, 20.0), of="port"),
+    "cut_before": Kind("the cable is cut in front of a device", *_bus(
+        lambda m: {"fault": "cut", "before": m.target}), ("T2-head",), lasts_s=(0.2, 8.0), of="device"),
+    "dead": Kind("a device has no supply", *_device("dead", lambda _: True, False), NODES, lasts_s=(0.1, 8.0),
+                 of="device"),
     "slow": Kind("a device answers `value` ms late", *_device("slow_ms", lambda m: int(m.value), 0), HEADS,
-                 values=(20, 1500), lasts_s=(0.5, 8.0)),
+                 values=(20, 1500), lasts_s=(0.5, 8.0), of="device"),
     "garble": Kind("a share `value` of the answers is wrong", *_device("garble", lambda m: m.value, 0.0), NODES,
-                   values=(0.1, 1.0), lasts_s=(0.5, 8.0)),
+                   values=(0.1, 1.0), lasts_s=(0.5, 8.0), of="device"),
     "frozen": Kind("a device answers on with its last value", *_device("frozen", lambda _: True, False), HEADS,
-                   lasts_s=(0.5, 8.0)),
+                   lasts_s=(0.5, 8.0), of="device"),
     "stuck_open": Kind("the contact does not close", *_device("stuck_open", lambda _: True, False), ("relay",),
-                       lasts_s=(0.5, 8.0)),
+                       lasts_s=(0.5, 8.0), of="device"),
     "fan_stop": Kind("the local fan stops", *_wish(lambda _: {"do": "fan", "run": False}, {"do": "fan", "run": True}),
                      lasts_s=(0.5, 8.0)),
     "burst": Kind("`value` m3 of methane break out",

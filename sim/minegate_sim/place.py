@@ -7,7 +7,7 @@ clock (`minegate_sim.process`) or in virtual time (`minegate_sim.gateway`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol
 
 from minegate_drivers.ports import Message
@@ -43,8 +43,14 @@ class Place(Protocol):
     def speakers(self) -> Mapping[str, Speaker]:
         """Who publishes messages, by device name."""
 
+    @property
+    def devices(self) -> Collection[str]:
+        """The names of the devices that a fault can be wished for."""
+
     def site(self) -> Mapping[str, str]:
-        """The texts of `gateway.toml` and `rules.toml` (and other files) of a gateway that fits this place."""
+        """The texts of `gateway.toml` and `rules.toml` (and other files) of a gateway that fits this place. Without
+        `rules.toml` the gateway has no interlock.
+        """
 
     def step(self, now_ms: float) -> None:
         """Let the physics up to `now_ms` pass."""
@@ -54,6 +60,9 @@ class Place(Protocol):
 
     def values(self) -> Mapping[str, float]:
         """What each device would answer now, by point name, in the unit of the point. NaN: it would not answer."""
+
+    def truths(self) -> Mapping[str, float]:
+        """What there really is where a point is measured, for those points of which the place knows it."""
 
     def contacts(self) -> Mapping[str, bool]:
         """Whether each relay's main contact is closed, by the name of its output in `rules.toml`."""

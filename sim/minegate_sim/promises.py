@@ -32,7 +32,8 @@ class Promises:
 
     def _look(self) -> None:
         mine = self._mine
-        now_ms, values, contacts = mine.now_ms, mine.place.values(), mine.place.contacts()
+        now_ms, contacts = mine.now_ms, mine.place.contacts()
+        values = mine.place.values() if mine.rules.limits else {}
         self._read_answers()
         for index, limit in enumerate(mine.rules.limits):
             if within(limit, values[limit.point]):
@@ -90,14 +91,14 @@ def account(mine: Mine) -> list[str]:
     its way: of its running boot only what came is looked at.
     """
     running = ("field", mine.gateway.boot_of("field"))
-    receiver, wrong = mine.receiver, []
+    receiver, wrong, order = mine.receiver, _false_ends(mine), list(mine.gateway.field_boots)
     journal_lost = sum(last - first + 1 for first, last in receiver.journal_lost)
     for origin in sorted(receiver.numbers.keys() | mine.gateway.produced.keys()):
         known = receiver.numbers[origin]
         produced = mine.gateway.produced.get(origin, 0)
-        if origin[0] != "field" or origin == running or origin[1] in mine.gateway.cut_boots:
-            produced = max(known, default=0)  # what a process had in hand when it died unseen, nobody can know
-        missing = receiver.missing(origin, produced)
+        if origin[0] != "field" or origin == running:
+            produced = max(known, default=0)  # what is on its way from a process that lives is no loss
+        missing = receiver.missing(origin, produced, order)
         if sum(last - first + 1 for first, last in missing) > journal_lost:
             first, last = missing[0]
             wrong.append(
@@ -113,4 +114,18 @@ def account(mine: Mine) -> list[str]:
     gaps = receiver.gaps(receiver.newest)
     if gaps:
         wrong.append(f"keep: journal sequences {gaps[0][0]} to {gaps[0][1]} neither came nor are declared lost")
+    return wrong
+
+
+def _false_ends(mine: Mine) -> list[str]:
+    """What was declared lost with the power though there was no power cut, or though it came."""
+    lives, wrong = mine.gateway.field_boots, []
+    for boot, first, until_boot in mine.receiver.open_ends:
+        if not lives.get(boot, 0) < lives.get(until_boot, 0):
+            wrong.append(
+                f"keep: a power cut between boots {boot} and {until_boot} of field is told, and there was none"
+            )
+        newest = max(mine.receiver.numbers.get(("field", boot), {}), default=0)
+        if first is not None and newest >= first:
+            wrong.append(f"keep: field boot {boot} is told to be lost from number {first} on, and number {newest} came")
     return wrong

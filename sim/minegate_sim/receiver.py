@@ -8,15 +8,24 @@ birth was never told, bytes that cannot be read.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from minegate_agent.link.delivered import DeliveredEvent, DeliveredScan, PayloadError, decode, opened
+from minegate_agent.link.ledger import gone
 from minegate_agent.link.payload import BIRTH, STATE
 
 Origin = tuple[str, int]  # process and boot
 NUMBERED = {"field": "number", "interlock": "sequence"}
+
+
+class OpenEnd(NamedTuple):
+    """All that field produced from `first` of `boot` on (None: nothing more of it) until `until_boot` began is lost."""
+
+    boot: int
+    first: int | None
+    until_boot: int
 
 
 class Receiver:
@@ -30,6 +39,7 @@ class Receiver:
         self.newest = 0  # highest sequence
         self.numbers: defaultdict[Origin, dict[int, int]] = defaultdict(dict)  # number -> journal sequence
         self.lost: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)  # boot -> declared (first, last)
+        self.open_ends: list[OpenEnd] = []
         self.journal_lost: list[tuple[int, int]] = []  # declared journal sequences
         self.events: list[tuple[int, dict[str, Any]]] = []
         self.last_utc_ms: dict[Origin, int] = {}
@@ -95,7 +105,9 @@ class Receiver:
 
     def _loss(self, event: dict[str, Any]) -> None:
         if event.get("of") == "journal":
-            self.journal_lost.append((event["first"], event["last"]))
+            self.journal_lost += gone(event)
+        elif event["last"] is None:
+            self.open_ends.append(OpenEnd(event["boot"], event["first"], event["until_boot"]))
         else:
             self.lost[event["boot"]].append((event["first"], event["last"]))
 
@@ -123,6 +135,11 @@ class Receiver:
         known = self.numbers.get(("field", boot), {})
         return number > 0 and len(known) + self._declared(boot) >= number - newest
 
+    def backlog(self, produced: tuple[int, int]) -> int:
+        """How many of field's (boot, number) have neither come nor are declared lost."""
+        boot, number = produced
+        return max(0, number - len(self.numbers.get(("field", boot), {})) - self._declared(boot))
+
     def _declared(self, boot: int) -> int:
         return sum(last - first + 1 for first, last in self.lost.get(boot, ()))
 
@@ -132,12 +149,23 @@ class Receiver:
         missing = [each for each in missing if not any(low <= each <= high for low, high in self.journal_lost)]
         return _runs(missing)
 
-    def missing(self, origin: Origin, upto: int) -> list[tuple[int, int]]:
-        """Numbers up to `upto` that neither came nor were declared lost."""
+    def missing(self, origin: Origin, upto: int, order: Sequence[int] = ()) -> list[tuple[int, int]]:
+        """Numbers up to `upto` that neither came nor were declared lost. `order`: field's boots as they began."""
+        if origin[0] == "field":
+            upto = self._known_end(origin[1], upto, order)
         left = set(range(1, upto + 1)) - self.numbers[origin].keys()
         for first, last in self.lost[origin[1]]:
             left.difference_update(range(first, last + 1))
         return _runs(sorted(left))
+
+    def _known_end(self, boot: int, end: int, order: Sequence[int]) -> int:
+        """The last number of this boot of field, `end` or the one before what was declared lost without an end."""
+        for open_end in self.open_ends:
+            if open_end.boot == boot and open_end.first is not None:
+                end = min(end, open_end.first - 1)
+            if boot in order[order.index(open_end.boot) + 1 : order.index(open_end.until_boot)]:
+                end = 0
+        return end
 
     def out_of_order(self, origin: Origin) -> tuple[int, int] | None:
         """Two numbers whose journal sequences are the other way round."""

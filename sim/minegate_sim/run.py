@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from minegate_interlock.rules import RulesError
 from minegate_sim.aftermath import attend, look_back
 from minegate_sim.edit import set_value
-from minegate_sim.expect import Judged, Seen, judged
+from minegate_sim.expect import Judged, judged, named
+from minegate_sim.fitting import fit, place_of
 from minegate_sim.mine import Mine
 from minegate_sim.mishaps import enter
-from minegate_sim.place import Truth
-from minegate_sim.places import PLACES
-from minegate_sim.promises import Promises, account
+from minegate_sim.promises import Promises
 from minegate_sim.record import Record
-from minegate_sim.scenario import Scenario
+from minegate_sim.scenario import Scenario, ScenarioError
+from minegate_sim.seen import Asked, Seen, Watcher
 
-LOOK_MS = 1000.0  # at the account, for when the backlog was drained
 PIECE_MS = 1000.0  # of a run between two words to whoever shows progress
 
 
@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
 
 
 def run(scenario: Scenario, *, progress: Callable[[float], None] = lambda _: None, buses: bool = True) -> Outcome:
-    """Run to the end. `progress` gets the share done."""
+    """Run to the end. `progress` gets the share done. Raises ScenarioError if the scenario does not fit its place."""
 
     def edit(name: str, text: str) -> str:
         if name == "rules.toml":
@@ -47,14 +47,20 @@ def run(scenario: Scenario, *, progress: Callable[[float], None] = lambda _: Non
                 text = set_value(text, "timing", key, value)
         return text
 
-    place = PLACES[scenario.place](scenario.seed, scenario.speed)
+    place = place_of(scenario)
     with tempfile.TemporaryDirectory(prefix="mg") as folder:
-        mine = Mine(place, scenario.seed, Path(folder), edit=edit, record_buses=buses)
-        watcher = _Watcher(mine)
+        try:
+            mine = Mine(place, scenario.seed, Path(folder), edit=edit, record_buses=buses)
+        except RulesError as error:
+            raise ScenarioError(f"rules: {error}") from error
+        fit(scenario, mine)
+        watcher = Watcher(mine, _asked(scenario))
         Promises(mine)  # lives in the mine's listeners
         with mine:
             for mishap in scenario.plan:
                 enter(mine, mishap)
+            for t, wish in scenario.wishes:
+                _wished(mine, t, wish)
             if scenario.attended:
                 attend(mine, 1000.0 * scenario.lasts_s + 10_000.0)
             end_ms = 1000.0 * scenario.lasts_s
@@ -68,45 +74,18 @@ def run(scenario: Scenario, *, progress: Callable[[float], None] = lambda _: Non
         return Outcome(scenario, verdicts, tuple(mine.breaches), seen, mine.record, mine.now_ms / 1000.0)
 
 
-class _Watcher:
-    """Gathers what the expectations ask about."""
+def _wished(mine: Mine, t: float, wish: Mapping[str, object]) -> None:
+    def come_true() -> None:
+        mine.do(wish)
 
-    def __init__(self, mine: Mine) -> None:
-        self._mine = mine
-        self._contacts: list[tuple[float, str, bool]] = []
-        self._highest: dict[str, float] = {}
-        self._arrived: list[tuple[float, str, str]] = []
-        self._events = 0
-        self._drained: list[float] = []
-        self._look_ms = 0.0
-        mine.truth_listeners.append(self._truth)
-        mine.step_listeners.append(self._step)
-
-    def seen(self) -> Seen:
-        """What was seen up to now."""
-        return Seen(
-            self._contacts, self._highest, self._arrived, self._drained, self._mine.breaches, account(self._mine)
-        )
-
-    def _truth(self, truth: Truth) -> None:
-        if truth.what in ("contact_closed", "contact_open"):
-            moved = (truth.ms / 1000.0, str(truth.fields["contact"]), truth.what == "contact_closed")
-            self._contacts.append(moved)
-
-    def _step(self) -> None:
-        mine = self._mine
-        for point, value in mine.place.values().items():
-            if not value <= self._highest.get(point, value):
-                self._highest[point] = value
-            self._highest.setdefault(point, value)
-        events = mine.receiver.events
-        for _, event in events[self._events :]:
-            self._arrived.append((mine.now_ms / 1000.0, str(event["kind"]), str(event.get("reason", ""))))
-        self._events = len(events)
-        if mine.now_ms >= self._look_ms:
-            self._look_ms = mine.now_ms + LOOK_MS
-            if mine.receiver.has_all_but(mine.gateway.produced_now(), NEWEST_ITEMS):
-                self._drained.append(mine.now_ms / 1000.0)
+    mine.timeline.at(1000.0 * t, come_true)
 
 
-NEWEST_ITEMS = 60  # what may be on its way: some two seconds of a heading
+def _asked(scenario: Scenario) -> Asked:
+    """What the expectations ask about."""
+    asked = [each for expect in scenario.expect for each in named(expect.words)]
+    return Asked(
+        points={name for kind, name in asked if kind == "point"},
+        true={name for kind, name in asked if kind == "true"},
+        backlog=any("backlog" in expect.words for expect in scenario.expect),
+    )

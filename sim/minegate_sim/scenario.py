@@ -1,32 +1,36 @@
 """A scenario: one TOML file with a place, a timeline and expectations. Unknown keys and words are refused.
 
-place = "heading"          # minegate_sim.places
+place = "heading"          # one of minegate_sim.places, or the path of a section's file, from this file's folder
 seed = 7
 lasts_s = 120.0
 speed = 1.0                # seconds of the air in one second of the clock
 [rules]                    # values of [timing] in rules.toml that are not the site's
 power_on_lock_s = 5
 
-[[at]]                     # mishaps.py has the list
+[[at]]
 t = 30.0
-what = "fan_stop"
+what = "fan_stop"          # what goes wrong with anything: mishaps.py has the list
 for_s = 20.0
 
+[[at]]
+t = 60.0
+wish = { do = "fire", road = "belt", growth = "fast" }     # what happens in the place: its README has the list
+
 [[expect]]
-words = "contact relay-1 opens within 2 s"
+words = "contact relay-1 opens within 2 s"                 # expect.py has the list
 after_s = 30.0
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from minegate_sim.mishaps import KINDS, Mishap
-from minegate_sim.places import PLACES
+from minegate_sim.places import FILE_ENDING, PLACES, known
 
 LASTS_S_MAX = 7 * 86_400.0
 
@@ -36,10 +40,11 @@ class ScenarioError(Exception):
 
 
 class At(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One mishap or act."""
+    """A mishap or act (`what`), or something that happens in the place (`wish`)."""
 
     t: Annotated[float, Meta(ge=0, le=LASTS_S_MAX)]
-    what: str
+    what: str = ""
+    wish: dict[str, Any] = {}
     target: str = ""
     value: float = 0.0
     for_s: Annotated[float, Meta(ge=0, le=LASTS_S_MAX)] = 0.0
@@ -68,8 +73,13 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     @property
     def plan(self) -> tuple[Mishap, ...]:
-        """The timeline, in order."""
-        return tuple(sorted(Mishap(at.t, at.what, at.target, at.value, at.for_s) for at in self.at))
+        """The mishaps, in order."""
+        return tuple(sorted(Mishap(at.t, at.what, at.target, at.value, at.for_s) for at in self.at if at.what))
+
+    @property
+    def wishes(self) -> tuple[tuple[float, dict[str, Any]], ...]:
+        """What happens in the place, in order."""
+        return tuple(sorted(((at.t, at.wish) for at in self.at if at.wish), key=lambda each: each[0]))
 
 
 def load(path: Path) -> Scenario:
@@ -80,13 +90,20 @@ def load(path: Path) -> Scenario:
         raise ScenarioError(f"{path}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: {error}") from error
-    if scenario.place not in PLACES:
+    if not known(scenario.place):
         raise ScenarioError(f"{path}: place = {scenario.place!r} is not one of {', '.join(PLACES)}")
+    if scenario.place.endswith(FILE_ENDING):
+        scenario = msgspec.structs.replace(scenario, place=str(path.parent.absolute() / scenario.place))
     for at in scenario.at:
-        if at.what not in KINDS:
-            raise ScenarioError(f"{path}: at t = {at.t:g}: what = {at.what!r} is not one of {', '.join(KINDS)}")
+        where = f"{path}: at t = {at.t:g}"
         if at.t > scenario.lasts_s:
-            raise ScenarioError(f"{path}: at t = {at.t:g}: after lasts_s = {scenario.lasts_s:g}")
+            raise ScenarioError(f"{where}: after lasts_s = {scenario.lasts_s:g}")
+        if bool(at.what) == bool(at.wish):
+            raise ScenarioError(f"{where}: either `what` or `wish` is needed, and not both")
+        if at.what and at.what not in KINDS:
+            raise ScenarioError(f"{where}: what = {at.what!r} is not one of {', '.join(KINDS)}")
+        if at.wish and (at.target or at.value or at.for_s):
+            raise ScenarioError(f"{where}: target, value and for_s belong to `what`; a wish has keys of its own")
     return scenario
 
 
@@ -99,7 +116,8 @@ def text_of(scenario: Scenario, why: str) -> str:
     if scenario.rules:
         lines += ["", "[rules]", *(f"{key} = {value}" for key, value in scenario.rules.items())]
     for at in scenario.at:
-        lines += ["", "[[at]]", f"t = {at.t}", f"what = {_quoted(at.what)}"]
+        lines += ["", "[[at]]", f"t = {at.t}"]
+        lines += [f"what = {_quoted(at.what)}"] if at.what else [f"wish = {_inline(at.wish)}"]
         lines += [f"target = {_quoted(at.target)}"] if at.target else []
         lines += [f"value = {at.value}"] if at.value else []
         lines += [f"for_s = {at.for_s}"] if at.for_s else []
@@ -111,3 +129,10 @@ def text_of(scenario: Scenario, why: str) -> str:
 
 def _quoted(text: str) -> str:
     return msgspec.json.encode(text).decode()
+
+
+def _inline(value: Any) -> str:
+    """As TOML writes it in one line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_inline(each)}" for key, each in value.items()) + " }"
+    return msgspec.json.encode(value).decode()

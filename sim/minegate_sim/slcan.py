@@ -99,6 +99,12 @@ class Slcan:
                     frames += sent
         return frames
 
+    def send(self, frame: CanFrame, now_ms: float) -> None:
+        """The near side puts a frame on the bus."""
+        self.received = [*self.received, frame][-RECEIVED_MAX:]
+        if self._onto is not None and not self.is_cut:
+            self._onto.send(frame, now_ms)
+
     def due_ms(self) -> float:
         """See FarEnd."""
         return -NEVER if self._answers else min(node.due_ms() for node in self.nodes)
@@ -138,10 +144,7 @@ class Slcan:
         if found is None or len(found[4]) != 2 * int(found[3]) or not self.opened or self._listening_only:
             return ERROR
         identifier = int(found[1] or found[2], 16)
-        frame = CanFrame(identifier, bytes.fromhex(found[4].decode()), found[1] is None)
-        self.received = [*self.received, frame][-RECEIVED_MAX:]
-        if self._onto is not None and not self.is_cut:
-            self._onto.send(frame, now_ms)
+        self.send(CanFrame(identifier, bytes.fromhex(found[4].decode()), found[1] is None), now_ms)
         return b"z\r" if found[1] else b"Z\r"
 
 

@@ -16,6 +16,8 @@ from typing import NamedTuple
 from minegate_sim.far_end import NEVER, LineDevice
 
 PIECE_BYTES = 8  # as a UART with a FIFO hands them on
+USB_PIECE_BYTES = 62  # as an adapter on USB does: a full-speed packet of 64 bytes with two of its own
+FIFO_128_BYTES = 128  # as a UART of the 16C950 kind does
 WAITING_BYTES_MAX = 4096  # what a tty keeps for its line; more is lost and counted
 BITS_PER_BYTE = 10  # 8N1
 
@@ -39,7 +41,13 @@ class Wire:
     """`devices` on one line of `baud`. `answers` counts per device name; `lost_bytes` what found no listener."""
 
     def __init__(
-        self, devices: Sequence[LineDevice], chance: random.Random, *, baud: int = 9600, turnaround_ms: float = 2.0
+        self,
+        devices: Sequence[LineDevice],
+        chance: random.Random,
+        *,
+        baud: int = 9600,
+        turnaround_ms: float = 2.0,
+        piece_bytes: int = PIECE_BYTES,
     ) -> None:
         self.devices = tuple(devices)
         self.is_cut = False
@@ -49,6 +57,7 @@ class Wire:
         self._chance = chance
         self._byte_ms = BITS_PER_BYTE * 1000.0 / baud
         self._turnaround_ms = turnaround_ms
+        self._piece_bytes = piece_bytes
         self._coming: list[_Span] = []
         self._going: list[_Span] = []
         self._overheard = bytearray()  # the answer on the cable, as the neighbours will have heard it
@@ -83,9 +92,14 @@ class Wire:
 
     def due_ms(self) -> float:
         """See FarEnd."""
-        coming = self._coming[0].end_ms if self._coming else NEVER
-        going = self._going[0].end_ms if self._going else NEVER
-        return min(coming, going, *(device.due_ms() for device in self.devices))
+        due_ms = self._coming[0].end_ms if self._coming else NEVER
+        if self._going and self._going[0].end_ms < due_ms:
+            due_ms = self._going[0].end_ms
+        for device in self.devices:
+            device_ms = device.due_ms()
+            if device_ms < due_ms:
+                due_ms = device_ms
+        return due_ms
 
     def _hand_over(self, data: bytes, at_ms: float, sender: LineDevice | None) -> None:
         for device in self.devices:
@@ -116,8 +130,8 @@ class Wire:
             answer = _one_wrong_bit(answer, self._chance)
         begin_ms = at_ms + self._turnaround_ms + device.faults.slow_ms
         pieces = []
-        for first in range(0, len(answer), PIECE_BYTES):
-            data = answer[first : first + PIECE_BYTES]
+        for first in range(0, len(answer), self._piece_bytes):
+            data = answer[first : first + self._piece_bytes]
             at_first_ms = begin_ms + first * self._byte_ms
             pieces.append(_Span(at_first_ms, at_first_ms + len(data) * self._byte_ms, data, device))
         if self._collides(pieces):

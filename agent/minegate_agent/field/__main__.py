@@ -1,4 +1,4 @@
-"""`python -m minegate_agent.field DIR`. Exit code 2: gateway.toml cannot be used."""
+"""`python -m minegate_agent.field DIR`. Exit code 2: gateway.toml cannot be used, or a rule would act too late."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from minegate_agent.check import admit_times
 from minegate_agent.clock import SystemClock
 from minegate_agent.config import ConfigError, Port
 from minegate_agent.field.app import run_field
 from minegate_agent.field.isolation import AgedSink, Isolated
+from minegate_agent.field.loop_lag import LagSelector
 from minegate_agent.field.plan import admit
 from minegate_agent.field.spin_guard import guard
 from minegate_agent.field.tcp_port import open_line as open_any_line
@@ -21,7 +24,7 @@ from minegate_agent.world import FieldWorld
 from minegate_drivers.ports import CanPort, LinePort, MessagePort
 
 
-async def _run(site: Site) -> None:
+async def _run(site: Site, clock: SystemClock, lag_ms: Callable[[], float]) -> None:
     async def open_line(port: Port) -> LinePort:
         return await open_any_line(port, site.folder)
 
@@ -35,13 +38,11 @@ async def _run(site: Site) -> None:
 
         return await message_port.open_messages(port, topics)
 
-    clock = SystemClock()
-
     def isolate(port: Port, devices: list[SiteDevice], sink: AgedSink) -> Isolated:
         return Isolated(site.folder, port, devices, sink, clock.monotonic_ms)
 
     boot = int.from_bytes(os.urandom(4), "little") or 1
-    world = FieldWorld(clock, boot, open_line, open_bus, open_messages, isolate)
+    world = FieldWorld(clock, boot, open_line, open_bus, open_messages, isolate, lag_ms)
     guarding = asyncio.create_task(guard(), name="spin guard")
     running = asyncio.ensure_future(run_field(site, world))
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -60,13 +61,17 @@ def main() -> int:
     try:
         site = load_site(Path(sys.argv[1]))
         admit(site)
+        admit_times(site)
     except IndexError:
         print("usage: python -m minegate_agent.field DIR", file=sys.stderr)
         return 2
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    asyncio.run(_run(site))
+    clock = SystemClock()
+    waiting = LagSelector(clock.monotonic_ms)
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(waiting)) as runner:
+        runner.run(_run(site, clock, waiting.take_ms))
     return 0
 
 

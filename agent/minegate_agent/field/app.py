@@ -25,7 +25,6 @@ log = logging.getLogger("field")
 REOPEN_FIRST_S = 0.2
 REOPEN_MAX_S = 5.0
 HEALTH_S = 1.0
-LAG_LOOK_S = 0.05
 LAG_EVENT_MS = 100.0
 LISTENING_LOST_PERIODS = 3
 _OWN = (
@@ -58,7 +57,6 @@ class Field:
         self._of_port = {port.name: self._on(port.name) for port in site.config.port}
         self._tellers = [device for device in site.devices.values() if isinstance(device.driver, PortHealthDriver)]
         self._told_ms: dict[int, int] = {}
-        self._lag_ms = 0.0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -68,7 +66,6 @@ class Field:
                 tasks.create_task(self._interlock.keep_connected(), name="interlock line")
                 tasks.create_task(self._link.keep_connected(), name="link line")
                 tasks.create_task(self._watch(), name="health")
-                tasks.create_task(self._watch_loop(), name="lag")
                 for port in self._site.config.port:
                     tasks.create_task(self._keep_port(port), name=f"port {port.name}")
         finally:
@@ -147,7 +144,7 @@ class Field:
             await asyncio.sleep(HEALTH_S)
             now_ms = self._world.clock.monotonic_ms()
             self._look_for_silence(now_ms)
-            report = self.report()
+            report = self.report(self._look_at_loop())
             self._tell(report["ports"], now_ms)
             self._link.health(report)
 
@@ -172,17 +169,13 @@ class Field:
                 self._devices[device.number].answer(now_ms)
                 self.heard(device, Heard(driver.record(reports[device.port])))
 
-    async def _watch_loop(self) -> None:
-        """See how late the loop is: a driver that computes for long holds up every port of this process."""
-        time = asyncio.get_running_loop().time
-        while True:
-            due_s = time() + LAG_LOOK_S
-            await asyncio.sleep(LAG_LOOK_S)
-            late_ms = (time() - due_s) * 1000
-            if late_ms >= LAG_EVENT_MS > self._lag_ms:
-                log.warning("the loop was held up for %.0f ms", late_ms)
-                self._produce.event("loop_held_up", ms=round(late_ms))
-            self._lag_ms = max(late_ms, self._lag_ms)
+    def _look_at_loop(self) -> float:
+        """How late the loop was: a driver that computes for long holds up every port of this process."""
+        late_ms = self._world.lag_ms()
+        if late_ms >= LAG_EVENT_MS:
+            log.warning("the loop was held up for %.0f ms", late_ms)
+            self._produce.event("loop_held_up", ms=round(late_ms))
+        return late_ms
 
     def _look_for_silence(self, now_ms: int) -> None:
         """Devices that speak by themselves are missed here; polled ones by their arbiter."""
@@ -196,7 +189,7 @@ class Field:
                 health.up = False
                 self.edge(device, False)
 
-    def report(self) -> dict[str, Any]:
+    def report(self, lag_ms: float = 0.0) -> dict[str, Any]:
         """What the page shows of field; about once a second."""
         now_ms = self._world.clock.monotonic_ms()
         hold = self._produce.hold
@@ -207,7 +200,6 @@ class Field:
                 told, of_device = alone.told
                 ports[name] |= {key: value for key, value in told.items() if key not in _OWN}
                 devices |= {row["number"]: row for row in of_device if row.get("number") in devices}
-        lag_ms, self._lag_ms = self._lag_ms, 0.0
         return {
             "ports": list(ports.values()),
             "devices": list(devices.values()),

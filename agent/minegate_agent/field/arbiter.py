@@ -98,11 +98,11 @@ class Arbiter:
     async def _rest(self, seconds: float) -> None:
         """Until the next turn is due, or a command comes."""
         self._called.clear()
+        due = asyncio.get_running_loop().call_later(seconds, self._called.set)
         try:
-            async with asyncio.timeout(seconds):
-                await self._called.wait()
-        except TimeoutError:
-            return
+            await self._called.wait()
+        finally:
+            due.cancel()
 
     async def _poll(self, line: LinePort, schedule: Schedule, turn: Turn) -> bool:
         """Ask one device; True if it answered."""

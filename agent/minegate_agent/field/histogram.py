@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import accumulate
+from operator import add
 
 _FIRST_MS = 0.25
 _RATIO = 1.25
@@ -30,14 +32,10 @@ class Histogram:
         """The upper bound of the bucket in which `share` of all times end; None before the first."""
         if not self.count:
             return None
-        wanted, seen = share * self.count, 0
-        for bound_ms, count in zip(BOUNDS_MS, self._counts, strict=False):
-            seen += count
-            if seen >= wanted:
-                return bound_ms
-        return BOUNDS_MS[-1]
+        bucket = bisect_left(list(accumulate(self._counts)), share * self.count)
+        return BOUNDS_MS[min(bucket, _BUCKETS - 1)]
 
     def merge(self, other: Histogram) -> None:
         """Add what `other` has counted."""
-        self._counts = [own + more for own, more in zip(self._counts, other._counts, strict=True)]
+        self._counts = list(map(add, self._counts, other._counts))
         self.count += other.count

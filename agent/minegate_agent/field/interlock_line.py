@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ from minegate_interlock.lines import RECORD_BYTES_MAX, PointName, Reading, Refus
 log = logging.getLogger("field")
 
 RETRY_S = 0.1  # an interlock that restarts must hear its points before their stale limit
+NOBODY_S = 1.0  # where none has ever run, none is about to be late
 
 
 class InterlockLine:
@@ -29,6 +31,7 @@ class InterlockLine:
         self._names = [pack(name) for name in names]
         self._socket: socket.socket | None = None
         self._introduced = 0
+        self._gone = asyncio.Event()
 
     def send(self, readings: Iterable[Reading]) -> None:
         """Hand readings over now, or drop them: a late reading would only be stale."""
@@ -39,31 +42,40 @@ class InterlockLine:
     async def keep_connected(self) -> None:
         """Reconnect for ever."""
         while True:
+            retry_s = RETRY_S
             if self._socket is None:
-                self._connect()
+                retry_s = self._connect()
             if self._socket is not None and not self.up:
                 self._introduce(self._socket)
-            await asyncio.sleep(RETRY_S)
-            if self._socket is not None:
-                self._listen(self._socket)
+            if self.up:
+                await self._gone.wait()
+            await asyncio.sleep(retry_s)
 
     def close(self) -> None:
         """Tell the interlock that no more readings come."""
         if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             self._socket = None
         self.up = False
+        self._gone.set()
         self._points.forget()
 
-    def _connect(self) -> None:
+    def _connect(self) -> float:
+        """How long to wait for the next attempt, if this one fails."""
+        if not os.path.exists(self._path):
+            return NOBODY_S
         line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         try:
             line.connect(str(self._path))
         except OSError:
             line.close()
-            return
+            return RETRY_S
         self._socket = line
         self._introduced = 0
+        self._gone.clear()
+        asyncio.get_running_loop().add_reader(line, self._listen, line)
+        return RETRY_S
 
     def _introduce(self, line: socket.socket) -> None:
         """Names first; many of them may need more than one turn, because the socket's buffer is bounded."""

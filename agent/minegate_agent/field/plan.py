@@ -1,8 +1,10 @@
 """What a serial line will do, computed before it is opened: wire times, use, and how old each reading can become. Pure.
 
 The line is a single machine that is never interrupted: a poll that has begun ends. So the time from "due" to "answered"
-is bounded by the classic sum: the longest poll of a lower class that has just begun, every poll of the own or a higher
-class that may come first, and the own. A device that has just died costs its whole `timeout_ms` instead of its answer.
+is bounded by the classic sum: the longest poll of a lower class that has just begun, every poll of a higher class that
+may come first, each other device of the own class once, and the own. Once, because inside a class the one that is due
+longest goes first, and whoever was asked meanwhile is due later (schedule.py). On an eager line nobody waits to become
+due, so a reading is never older than one round. A device that has just died costs its whole `timeout_ms` besides.
 A configuration that cannot hold is refused, because a reading that is always late is a sensor that is not there.
 """
 
@@ -45,11 +47,14 @@ class Poll(NamedTuple):
 
 
 class LinePlan(NamedTuple):
-    """The line of one port. `ages_ms[number]` is how old a reading can become with 0, 1, 2 devices just dead."""
+    """The line of one port. `ages_ms[number]` is how old a reading can become with 0, 1, 2 devices just dead, and
+    `waits_ms[number]` the part of it from due to answered.
+    """
 
     port: Port
     polls: tuple[Poll, ...]
     ages_ms: dict[int, tuple[float, ...]]
+    waits_ms: dict[int, tuple[float, ...]]
 
     @property
     def use(self) -> float:
@@ -63,15 +68,29 @@ class LinePlan(NamedTuple):
 
     def answer_ms(self, number: int, dead: int = 0) -> float:
         """From due to answered, at most, with so many others just dead; infinite if it cannot be kept."""
-        poll = next(poll for poll in self.polls if poll.number == number)
-        return self.ages_ms[number][dead] - poll.period_ms
+        return self.waits_ms[number][dead]
+
+    def poll(self, number: int) -> Poll:
+        """That of device `number`."""
+        return next(poll for poll in self.polls if poll.number == number)
+
+    def dead(self, number: int, count: int) -> tuple[Poll, ...]:
+        """The `count` neighbours of device `number` whose death costs it most."""
+        return _costliest([poll for poll in self.polls if poll.number != number])[:count]
 
 
 def plan_line(port: Port, devices: Iterable[SiteDevice]) -> LinePlan:
     """The plan of a serial port with those of `devices` that are asked."""
     polls = tuple(_poll(port, device) for device in devices if isinstance(device.driver, LineDriver))
-    ages = {poll.number: tuple(poll.period_ms + _answer_ms(poll, polls, dead) for dead in DEAD_SHOWN) for poll in polls}
-    return LinePlan(port, polls, ages)
+    waits = {poll.number: tuple(_answer_ms(poll, polls, dead) for dead in DEAD_SHOWN) for poll in polls}
+    ages = {
+        poll.number: tuple(
+            min(poll.period_ms + waits[poll.number][dead], _round_ms(poll, polls, dead) if port.eager else float("inf"))
+            for dead in DEAD_SHOWN
+        )
+        for poll in polls
+    }
+    return LinePlan(port, polls, ages, waits)
 
 
 def plan_site(site: Site) -> dict[str, LinePlan]:
@@ -127,18 +146,34 @@ def _poll(port: Port, device: SiteDevice) -> Poll:
         ask_bytes=ask_bytes,
         answer_bytes=answer_bytes,
         poll_ms=wire_ms(port, ask_bytes + answer_bytes) + silences_ms,
-        dead_ms=wire_ms(port, ask_bytes) + config.timeout_ms + quiet_ms(port, config),
+        # the time-out runs from when the answer should have been whole (exchange.py)
+        dead_ms=wire_ms(port, ask_bytes + answer_bytes) + config.timeout_ms + quiet_ms(port, config),
     )
 
 
 def _answer_ms(poll: Poll, polls: Sequence[Poll], dead: int) -> float:
     """From due to answered when the `dead` costliest others have just died."""
-    others = sorted((other for other in polls if other is not poll), key=lambda other: other.poll_ms - other.dead_ms)
-    costs = [(other, max(other.dead_ms, other.poll_ms)) for other in others[:dead]]
-    costs += [(other, other.poll_ms) for other in others[dead:]]
+    costs = _costs(poll, polls, dead)
     blocked_ms = max((cost_ms for other, cost_ms in costs if other.job > poll.job), default=0.0)
-    first = [(other.period_ms, cost_ms) for other, cost_ms in costs if other.job <= poll.job]
-    return _settled_ms(poll.poll_ms + blocked_ms, first)
+    equal_ms = sum(cost_ms for other, cost_ms in costs if other.job == poll.job)
+    first = [(other.period_ms, cost_ms) for other, cost_ms in costs if other.job < poll.job]
+    return _settled_ms(poll.poll_ms + blocked_ms + equal_ms, first)
+
+
+def _round_ms(poll: Poll, polls: Sequence[Poll], dead: int) -> float:
+    """From answer to answer on an eager line: everybody once, and again whoever becomes due in that time."""
+    others = [(other.period_ms, cost_ms) for other, cost_ms in _costs(poll, polls, dead)]
+    return _settled_ms(poll.poll_ms, others)
+
+
+def _costs(poll: Poll, polls: Sequence[Poll], dead: int) -> list[tuple[Poll, float]]:
+    others = _costliest([other for other in polls if other is not poll])
+    died = [(other, max(other.dead_ms, other.poll_ms)) for other in others[:dead]]
+    return died + [(other, other.poll_ms) for other in others[dead:]]
+
+
+def _costliest(polls: Sequence[Poll]) -> tuple[Poll, ...]:
+    return tuple(sorted(polls, key=lambda poll: poll.poll_ms - poll.dead_ms))
 
 
 def _settled_ms(own_ms: float, first: Sequence[tuple[float, float]]) -> float:

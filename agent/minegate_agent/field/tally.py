@@ -1,7 +1,7 @@
 """How much this field process has produced, in a file that survives kill -9: written before an item goes anywhere.
 
 Two slots in a memory map, written in turn, each with its own sum, so that a process that dies in the middle of one
-leaves the other. The page cache outlives the process; a power cut is declared by time instead.
+leaves the other. The page cache outlives the process. It does not outlive the machine: link says so (link/intake.py).
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from minegate_agent.config import ConfigError
 from minegate_agent.link.app import Link
 from minegate_agent.link.disk import OS_DISK
 from minegate_agent.link.journal import NotOurs
+from minegate_agent.link.machine import start_of_machine
 from minegate_agent.link.mqtt import MqttBroker
 from minegate_agent.link.world import LinkWorld
 from minegate_agent.site import Site, load_site
@@ -35,7 +36,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return CONFIGURATION
     # Jitter must differ between gateways that start together, so its seed is chance; it is written down all the same.
-    world = LinkWorld(SystemClock(), OS_DISK, MqttBroker, seed=int.from_bytes(os.urandom(4), "little"))
+    seed = int.from_bytes(os.urandom(4), "little")
+    world = LinkWorld(SystemClock(), OS_DISK, MqttBroker, seed, start_of_machine())
     logging.getLogger("link").debug("jitter seed %d", world.seed)
     runner = asyncio.Runner()  # not closed: closing waits for threads
     try:

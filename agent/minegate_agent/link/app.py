@@ -22,6 +22,7 @@ from minegate_agent.link.committer import Committer
 from minegate_agent.link.consumers import Consumers, Cursors
 from minegate_agent.link.intake import Intake
 from minegate_agent.link.journal import Journal
+from minegate_agent.link.machine import Machine
 from minegate_agent.link.page_keeper import keep_page
 from minegate_agent.link.payload import COMMAND, topic
 from minegate_agent.link.recall import recall
@@ -69,8 +70,9 @@ class Link:
             on_disk=self.view.on_disk,
         )
         self._intake = Intake(
-            self._journal, self._births, self._committer, world.clock, self.view, site.hash, self._birth_of_config
-        )
+            self._journal, self._births, self._committer, world.clock, self.view, site.hash, self._birth_of_config,
+            Machine.open(folder, world.disk, world.machine),
+        )  # fmt: skip
         self._verdicts = Verdicts(self._journal, self._committer, world.clock, self.view)
         self._commands = self._obeying(folder)
         gateway = site.config.gateway
@@ -90,6 +92,7 @@ class Link:
         async with asyncio.TaskGroup() as tasks:
             jobs: dict[str, Coroutine[Any, Any, object]] = {
                 "committer": self._committer.keep_writing(),
+                "budget": self._committer.keep_budget(),
                 "intake": self._intake.serve(sockets / "scans.sock"),
                 "verdicts": self._verdicts.keep_listening(sockets / "verdicts.sock"),
                 "status": status.serve(sockets / "status.sock", self._document),

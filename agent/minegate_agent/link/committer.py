@@ -13,11 +13,12 @@ from collections.abc import Callable, Sequence
 from minegate_agent.clock import Clock
 from minegate_agent.link.advance import Advance
 from minegate_agent.link.ahead import Ahead
-from minegate_agent.link.journal import EVENT, SCAN, Full, Journal, Record
+from minegate_agent.link.journal import EVENT, SCAN, Full, Journal, Loss, Record
 from minegate_agent.link.loss_event import loss_event
 from minegate_agent.link.recent import Recent
 from minegate_agent.link.records import encode_event
 from minegate_agent.link.store.form import Origin
+from minegate_agent.link.store.losses import JOURNAL_THINNED
 
 GROUP_RECORDS_MAX = 2000  # as many waiting records are committed without waiting for `commit_ms`
 RETRY_S = 1.0
@@ -58,6 +59,7 @@ class Committer:
         self._many = asyncio.Event()
         self._error = ""
         self._trouble = ""
+        self._thinning = False
 
     async def append(self, klass: int, body: bytes, origin: Origin | None = None) -> int:
         """Give the record its sequence. Waits while the disk has fallen so far behind that there is no room."""
@@ -101,16 +103,30 @@ class Committer:
     async def keep_writing(self) -> None:
         """Commit for ever."""
         while True:
+            idle = asyncio.get_running_loop().call_later(IDLE_S, self._idle)
             try:
-                async with asyncio.timeout(IDLE_S):
-                    await self._waiting.wait()
-            except TimeoutError:
-                self._declare_losses()
-                if not self._journal.pending:
-                    continue
+                await self._waiting.wait()
+            finally:
+                idle.cancel()
+            if not self._journal.pending:
+                self._waiting.clear()
+                continue
             await self._gather()
             if not await self.commit():
                 await asyncio.sleep(RETRY_S)
+
+    async def keep_budget(self) -> None:
+        """Bring the journal to its byte budget whenever it has grown beyond it, for ever; nobody waits for it."""
+        while True:
+            seen = self.durable.value
+            if self._journal.wants_room:
+                await asyncio.to_thread(self._journal.keep_budget)
+                self._declare_losses()
+            await self.durable.above(seen)
+
+    def _idle(self) -> None:
+        self._declare_losses()
+        self._waiting.set()
 
     async def commit(self) -> bool:
         """Commit what is appended now; False if the disk refuses. Everything stays pending then."""
@@ -158,22 +174,30 @@ class Committer:
             self._many.set()
 
     async def _gather(self) -> None:
+        enough = asyncio.get_running_loop().call_at(self._due_s, self._many.set)
         try:
-            async with asyncio.timeout_at(self._due_s):
-                await self._many.wait()
-        except TimeoutError:
-            return
+            await self._many.wait()
+        finally:
+            enough.cancel()
 
     def _declare_losses(self) -> None:
         """Journal what the journal itself lost. At once and together: `take_losses` counts on the next sequences."""
         for loss in self._journal.take_losses():
-            told = loss_event(loss, self._clock.utc_ms())
-            log.error(
-                "journal: %d records lost, sequences %d to %d (%s)", loss.count, loss.first, loss.last, loss.reason
+            event = loss_event(loss, self._clock.utc_ms())
+            self._say(loss)
+            body = encode_event(event)
+            self._noted(self._append(EVENT, body), event, body)
+
+    def _say(self, loss: Loss) -> None:
+        """Damage each time; that readings are thinned once, because from then on it goes on."""
+        told = (loss.count, loss.first, loss.last, loss.reason)
+        if loss.reason != JOURNAL_THINNED:
+            log.error("journal: %d records lost, sequences %d to %d (%s)", *told)
+        elif not self._thinning:
+            self._thinning = True
+            log.warning(
+                "journal: full; from now on readings are thinned, the oldest most, first %d of %d to %d", *told[:3]
             )
-            for event in (told, *loss.loss_events):
-                body = encode_event(event)
-                self._noted(self._append(EVENT, body), event, body)
 
     def _refused(self, error: OSError) -> None:
         """While the disk is away people still see what happens; the page says that the disk is away."""

@@ -42,10 +42,14 @@ class Confirmed:
 
     def covers(self, sequence: int) -> bool:
         """Whether this sequence is confirmed."""
-        if sequence <= self.upto:
+        return self.covers_all(sequence, sequence)
+
+    def covers_all(self, first: int, last: int) -> bool:
+        """Whether every sequence of the range is confirmed."""
+        if last <= self.upto:
             return True
-        index = bisect_right(self._firsts, sequence) - 1
-        return index >= 0 and sequence <= self._lasts[index]
+        index = bisect_right(self._firsts, first) - 1
+        return index >= 0 and last <= self._lasts[index]
 
     def gaps(self, upto: int) -> list[Range]:
         """What is not confirmed of the sequences up to `upto`."""

@@ -89,7 +89,7 @@ def decode(payload: bytes) -> Delivery:
 def _blocks(found: Mapping[str, Any], devices: list[Mapping[str, Any]]) -> list[bytes]:
     """The joined records of each device map."""
     sizes = [_size(device) for device in devices]
-    form, _, compression = found["c"].partition("+")
+    form, _, compression = found["c"].partition("+") if isinstance(found["c"], str) else ("", "", "")
     if form != COLUMNS:
         raise PayloadError(f"c = {found['c']!r}: the form {form!r} is not known")
     try:

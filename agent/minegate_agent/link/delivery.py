@@ -142,7 +142,8 @@ class Delivery:
                 self._some_event.clear()
             await self._bear(block[0].sequence)
             outgoing = self._source.form.block(block, birth, LIVE)
-            self._hand_over(tasks, outgoing, [(each.sequence, each.sequence) for each in block], _nothing)
+            sent = [each.sequence for each in block]
+            self._hand_over(tasks, outgoing, [(each, each) for each in sent], sent, _nothing)
 
     async def _live_lane(self, position: int, tasks: asyncio.TaskGroup) -> None:
         source = self._source
@@ -240,11 +241,12 @@ class Delivery:
         kept = {record.sequence for record in left}
         ranges = list(_without(span, [record.sequence for record in records if record.sequence not in kept]))
         if not left:
-            self._hand_over(tasks, [], ranges, done)
+            self._hand_over(tasks, [], ranges, [], done)
             return
         await self._bear(left[0].sequence)
         birth, _ = self._source.births.at(left[0].sequence)
-        self._hand_over(tasks, self._source.form.block(left, birth, lane), ranges, done)
+        sent = [record.sequence for record in left]
+        self._hand_over(tasks, self._source.form.block(left, birth, lane), ranges, sent, done)
 
     def _is_elsewhere(self, sequence: int) -> bool:
         receipts = self._source.receipts
@@ -278,7 +280,12 @@ class Delivery:
         await self._bear(self._source.durable.value + 1)
 
     def _hand_over(
-        self, tasks: asyncio.TaskGroup, messages: list[Message], ranges: list[Range], done: Callable[[], None]
+        self,
+        tasks: asyncio.TaskGroup,
+        messages: list[Message],
+        ranges: list[Range],
+        sent: list[int],
+        done: Callable[[], None],
     ) -> None:
         """At once and in order: each message is a task whose first step gives it to the line."""
         wanted = [message for message in messages if message.stream in self._source.streams | {BIRTH, STATE}]
@@ -286,9 +293,11 @@ class Delivery:
             tasks.create_task(self._session.publish(message.topic, message.payload, retain=message.retain))
             for message in wanted
         ]
-        tasks.create_task(self._confirm(sending, ranges, done), name=f"uplink-block-{ranges[-1:]}")
+        tasks.create_task(self._confirm(sending, ranges, sent, done), name=f"uplink-block-{ranges[-1:]}")
 
-    async def _confirm(self, sending: list[asyncio.Task[None]], ranges: list[Range], done: Callable[[], None]) -> None:
+    async def _confirm(
+        self, sending: list[asyncio.Task[None]], ranges: list[Range], sent: list[int], done: Callable[[], None]
+    ) -> None:
         """The block counts when the broker has acknowledged all of it, or when the receiver has sent its receipt."""
         for publishing in sending:
             await publishing
@@ -297,15 +306,18 @@ class Delivery:
         if source.receipts is None or not sending:
             source.watermark.confirm(ranges)
         else:
-            source.receipts.expect(ranges, source.clock.monotonic_ms())
+            source.receipts.expect(ranges, sent, source.clock.monotonic_ms())
         self._mine.difference_update(first for first, last in ranges if first == last)
         await self._on_taken()
 
     async def _send_unreceipted(self, receipts: Receipts) -> None:
         """What the broker took and the receiver did not tell of is history again."""
+        watermark = self._source.watermark
         while True:
             await asyncio.sleep(RETRY_S)
-            self._later(receipts.overdue(self._source.clock.monotonic_ms(), self._source.watermark.ranges))
+            if settled := receipts.settle(watermark.ranges):  # a receipt may be here before its PUBACK
+                watermark.confirm(settled)
+            self._later(receipts.overdue(self._source.clock.monotonic_ms()))
 
 
 def _nothing() -> None:

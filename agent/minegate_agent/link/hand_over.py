@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, TypeGuard
 
 import msgpack
 
+from minegate_agent.link.numbering import NUMBER_MAX
 from minegate_agent.link.records import EVENT, SCAN, BadBody, encode_event, encode_scan
 from minegate_agent.link.store.form import BODY_BYTES_MAX
 from minegate_agent.scan import Scan
 
 FRAME_BYTES_MAX = 16 * 1024 * 1024
-NUMBER_MAX = (1 << 48) - 1
 BOOT_MAX = (1 << 32) - 1
 _LENGTH = struct.Struct("<I")
 

@@ -15,11 +15,13 @@ from minegate_agent.link.committer import Committer
 from minegate_agent.link.hand_over import Hello, Item, Mangled, frame, hello, item, receive
 from minegate_agent.link.journal import Journal
 from minegate_agent.link.local_socket import listening
-from minegate_agent.link.numbering import Missing, declared, missing
+from minegate_agent.link.machine import Machine
+from minegate_agent.link.numbering import NUMBER_MAX, Missing, declared, missing, open_end
 from minegate_agent.link.records import SCAN
 from minegate_agent.scan import Scan
 
 FIELD_DIED = "field_died"
+POWER_CUT = "power_cut"
 GAP = "gap"
 UNREADABLE = "unreadable"
 HELLO_S = 5.0
@@ -29,6 +31,7 @@ TOGETHER_BYTES = 1_000_000
 CONFIRM_ITEMS = 100  # so many at once are confirmed at once: field sends only some thousand that are not
 CONFIRM_S = 0.5
 SHOWN_MS = 1000  # of readings that come together from a shorter time the newest is shown
+RETRY_S = 1.0
 
 log = logging.getLogger("link")
 
@@ -58,6 +61,7 @@ class Intake:
         shown: Shown,
         config: str,
         birth_of_config: Callable[[str], Birth | None],
+        machine: Machine,
     ) -> None:
         self._journal = journal
         self._births = births
@@ -66,6 +70,8 @@ class Intake:
         self._shown = shown
         self._config = config
         self._birth_of_config = birth_of_config
+        self._machine = machine
+        self._restart_told: int | None = None  # sequence of the event that tells what the machine's restart has cost
         self._last_utc_ms: dict[int, int] = {}  # of the last item per boot; as many as the journal keeps origins
         self._present: asyncio.Task[None] | None = None
         self._refused = ""
@@ -143,12 +149,39 @@ class Intake:
 
     async def _bury(self, greeting: Hello) -> None:
         """What the process before had numbered and never handed over died with it."""
-        if greeting.previous is None or greeting.previous[0] == greeting.boot:
-            return
-        boot, last = greeting.previous
-        gap = missing(self._journal.origins_appended.get(boot, 0), last + 1)
-        if gap is not None:
-            await self._declare(gap, boot, FIELD_DIED)
+        if greeting.previous is not None and greeting.previous[0] != greeting.boot:
+            boot, last = greeting.previous
+            gap = missing(self._journal.origins_appended.get(boot, 0), last + 1)
+            if gap is not None:
+                await self._declare(gap, boot, FIELD_DIED)
+        if self._machine.restarted and self._restart_told is None:
+            self._restart_told = await self._declare_open_end(greeting)
+
+    async def _declare_open_end(self, greeting: Hello) -> int:
+        """The tally before a power cut is not to be trusted: what field had in hand then is lost, and nobody knows how
+        much it was. Before the first item of a new gateway is on disk there is nobody to say it of.
+        """
+        known = [boot for boot in self._last_utc_ms if boot != greeting.boot]
+        known = known or ([greeting.previous[0]] if greeting.previous else [])
+        if not known:
+            return 0
+        boot = known[-1]
+        last, from_utc_ms = self._journal.origins_appended.get(boot, 0), self._last_utc_ms.get(boot)
+        log.error(
+            "field: what it had in hand when the machine stopped is lost: all behind number %d, boot %d", last, boot
+        )
+        event = open_end(boot, last, greeting.boot, POWER_CUT, from_utc_ms, self._clock.utc_ms())
+        return await self._committer.event(event, (boot, NUMBER_MAX))
+
+    async def _note_restart(self) -> None:
+        """When its cost is on disk the restart is over."""
+        if self._restart_told is not None:
+            await self._committer.durable.above(self._restart_told - 1)
+        while self._machine.restarted:
+            try:
+                await asyncio.to_thread(self._machine.note)
+            except OSError:  # the committer says that the disk is away
+                await asyncio.sleep(RETRY_S)
 
     async def _declare(self, gap: Missing, boot: int, reason: str) -> None:
         log.error(
@@ -166,6 +199,7 @@ class Intake:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._confirm(greeting.boot, writer), name="field-confirm")
                 tasks.create_task(self._take(greeting, reader), name="field-take")
+                tasks.create_task(self._note_restart(), name="field-restart")
         finally:
             self._shown.on_field(False, self._clock.monotonic_ms())
             log.warning("field gone, boot %d", greeting.boot)

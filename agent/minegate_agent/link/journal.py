@@ -60,6 +60,7 @@ class Journal:
         self._released = released
         self._closed = False
         self._committing = threading.Lock()  # held while the disk works
+        self._tidying = threading.Lock()  # the same for the budget; taken behind the other one
         self._ram = threading.Lock()  # held for moments: what the loop and the committing thread share
         self._pending = Pending(pending_bytes_max)
         self._next_sequence = max(self._shelf.last, floor) + 1
@@ -145,9 +146,19 @@ class Journal:
 
     @property
     def bytes_written(self) -> int:
-        """Of records, by this process: what the flash has to bear, file system aside."""
+        """Of records and by thinning, by this process: what the flash has to bear, file system aside."""
         with self._ram:
-            return self._bytes_written
+            return self._bytes_written + self._retention.bytes_written
+
+    @property
+    def thinned(self) -> int:
+        """How many readings this process has taken out of the journal to keep the budget; each is declared lost."""
+        return self._retention.thinned
+
+    @property
+    def wants_room(self) -> bool:
+        """Whether `keep_budget` has something to do."""
+        return self._retention.wanted
 
     @property
     def origins(self) -> dict[int, int]:
@@ -218,10 +229,23 @@ class Journal:
                 try:
                     self._write(group)
                 except OSError as error:
-                    if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._retention.make_room(self._released):
+                    if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._make_room():
                         raise
-            self._retention.keep(self._released, self._shelf.last)
             return self.last_sequence
+
+    def keep_budget(self) -> None:
+        """Bring the folder to its byte budget as far as that can be now; what the disk refuses is told in `trouble`.
+
+        Takes time when readings have to be thinned, which goes on beside appends, commits and reads. A thinning is
+        declared first (take_losses) and done by the first call after its event is durable.
+        """
+        with self._tidying:
+            if not self._closed:
+                self._retention.keep(self._released, self._shelf.last)
+
+    def _make_room(self) -> bool:
+        with self._tidying:
+            return self._retention.make_room(self._released)
 
     def _next_group(self, upto: int) -> list[Waiting]:
         with self._ram:
@@ -250,16 +274,17 @@ class Journal:
         self._released = max(self._released, upto)
 
     def take_losses(self) -> list[Loss]:
-        """Losses found since the last call. At once append one event for each, and its `loss_events` again.
+        """Losses found since the last call. At once append one event for each, in this order.
 
-        A segment that the budget forces away undelivered stays on disk until its loss event is durable.
+        What the budget takes away stays on disk until its loss event is durable. Nothing while the disk has fallen so
+        far behind that the events might find no room.
         """
         with self._ram:
-            return self._losses.take(self._next_sequence)
+            return [] if self._pending.crowded else self._losses.take(self._next_sequence)
 
     def close(self) -> None:
         """Give files and folder back. What is pending is not made durable; commit first. Safe to call twice."""
-        with self._committing:
+        with self._committing, self._tidying:
             if self._closed:
                 return
             self._closed = True

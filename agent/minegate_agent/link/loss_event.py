@@ -10,5 +10,5 @@ def loss_event(loss: Loss, utc_ms: int) -> dict[str, object]:
     return {
         "kind": "loss", "from": "link", "utc_ms": utc_ms, "of": "journal", "first": loss.first, "last": loss.last,
         "count": loss.count, "reason": loss.reason, "from_utc_ms": loss.from_utc_ms, "to_utc_ms": loss.to_utc_ms,
-        "file": loss.file, "offset": loss.offset,
+        "file": loss.file, "offset": loss.offset, **loss.more,
     }  # fmt: skip

@@ -2,6 +2,9 @@
 
 The chain is followed from the first segment's header; each later header and each signed anchor must agree with it. A
 finding reaches from the last agreement to the disagreement; behind a header the header's chain is followed.
+
+A thinned segment cannot be followed by the chain; what is left in it must be what its loss event, which the chain
+covers, says was kept, and what is not in it must be what loss events declare (thinned_proof.py).
 """
 
 from __future__ import annotations
@@ -12,24 +15,19 @@ from typing import NamedTuple
 
 from minegate_agent.link.anchors import holds
 from minegate_agent.link.disk import OS_DISK, Disk
-from minegate_agent.link.inspection import Gap, SegmentSeen, Torn, inspect
+from minegate_agent.link.inspection import Gap, SegmentSeen, Thinned, Torn, inspect
 from minegate_agent.link.records import EVENT, BadBody, decode_event
 from minegate_agent.link.store.chain import START, linked
 from minegate_agent.link.store.reader import Record
+from minegate_agent.link.thinned_proof import Finding, ThinnedProof
 
 _REMEMBERED = 20_000
 
 
-class Finding(NamedTuple):
-    """Something between `first` and `last` is not as it was written."""
-
-    first: int
-    last: int
-    what: str
-
-
 class Proof(NamedTuple):
-    """`anchored`: up to this sequence a signature stands for what was read; above it only headers do."""
+    """`anchored`: up to this sequence a signature stands for what was read; above it only headers do. `thinned`: so
+    many records were taken out to keep the byte budget.
+    """
 
     records: int
     anchors: int
@@ -37,6 +35,7 @@ class Proof(NamedTuple):
     last: int
     anchored: int
     findings: tuple[Finding, ...]
+    thinned: int = 0
 
 
 def prove(
@@ -58,6 +57,8 @@ def prove(
         elif isinstance(seen, Record):
             on_record(len(seen.body))
             chain.record(seen)
+        elif isinstance(seen, Thinned):
+            chain.thinned(seen)
         elif isinstance(seen, Gap):
             chain.findings.append(Finding(seen.first, seen.last, f"missing from {seen.file} at byte {seen.offset}"))
         elif isinstance(seen, Torn):
@@ -71,9 +72,11 @@ class _Chain:
         self._mine, self._gateway, self._key = mine, gateway, key
         self._chain: bytes | None = None
         self._before: dict[int, bytes] = {}  # sequence -> the chain there, as read; anchors tell of the past
+        self._thinned = ThinnedProof()
         self._records = self._anchors = self._first = self._last = self._anchored = self._agreed = 0
 
     def segment(self, seen: SegmentSeen) -> None:
+        was_thinned = self._thinned.ends(seen.first - 1, self._chain or START, None if seen.strange else seen.chain)
         if seen.strange:
             self.findings.append(Finding(seen.first, seen.first, f"{seen.file}: {seen.strange}"))
             return
@@ -81,13 +84,20 @@ class _Chain:
             self._first, self._agreed = seen.first, seen.first - 1
             if seen.first == 1 and seen.chain != START:
                 self.findings.append(Finding(1, 1, f"{seen.file}: the chain does not begin at the beginning"))
-        elif seen.chain != self._chain:
+        elif seen.chain != self._chain and not was_thinned:
             self._disagrees(seen.first - 1, f"the header of {seen.file} knows another chain")
         if seen.first - 1 > self._last and self._last:
             self.findings.append(Finding(self._last + 1, seen.first - 1, f"missing before {seen.file}"))
         self._chain = seen.chain
         self._agreed = seen.first - 1
         self._remember(seen.first - 1)
+        if seen.thinned:
+            self._thinned.begins(seen.first, seen.chain)
+
+    def thinned(self, seen: Thinned) -> None:
+        self._thinned.hole(seen.first, seen.last)
+        self._last = seen.last
+        self._first = self._first or seen.first
 
     def record(self, record: Record) -> None:
         self._chain = linked(self._chain or START, record.sequence, record.klass, record.body)
@@ -103,6 +113,8 @@ class _Chain:
             event = decode_event(record.body)
         except BadBody:
             return
+        if event["kind"] == "loss" and event["from"] == "link" and event.get("of") == "journal":
+            self._thinned.ledger(event)
         if event["kind"] != "anchor" or event["from"] != "link":
             return
         self._anchors += 1
@@ -114,7 +126,7 @@ class _Chain:
         assert isinstance(through, int)
         assert isinstance(chain, bytes)
         if through not in self._before:
-            if through >= self._first:
+            if through >= self._first and not self._thinned.covers(through):
                 self._finding(through, record.sequence, "an anchor for a record that is not there")
             return
         if chain == self._before[through]:
@@ -131,6 +143,8 @@ class _Chain:
 
     def _remember(self, sequence: int) -> None:
         """Anchors follow soon behind what they tell of."""
+        if self._thinned.inside:
+            return  # the chain of what was kept is not the one that anchors know
         self._before[sequence] = self._chain or START
         if len(self._before) > _REMEMBERED:
             del self._before[next(iter(self._before))]
@@ -139,7 +153,10 @@ class _Chain:
         self._finding(self._last + 1, self._last + 1, f"{seen.file}: {seen.size} bytes of a torn tail at {seen.offset}")
 
     def proof(self) -> Proof:
-        return Proof(self._records, self._anchors, self._first, self._last, self._anchored, tuple(self.findings))
+        findings = (*self.findings, *self._thinned.findings())
+        return Proof(
+            self._records, self._anchors, self._first, self._last, self._anchored, findings, self._thinned.count
+        )
 
 
 def lines(proof: Proof) -> Iterator[str]:
@@ -147,5 +164,7 @@ def lines(proof: Proof) -> Iterator[str]:
     yield f"records {proof.records}, sequences {proof.first} to {proof.last}, {proof.anchors} anchors"
     for finding in proof.findings:
         yield f"sequences {finding.first} to {finding.last}: {finding.what}"
+    if proof.thinned:
+        yield f"thinned: {proof.thinned} records were taken out to keep the byte budget; loss events tell which"
     if proof.anchored:
         yield f"signed: everything from {proof.first} to {proof.anchored}, but what is named above"

@@ -57,7 +57,9 @@ def _tell(record: Record, clock: Clock, shown: Shown | None, field: Producers, i
             shown.on_scan(scan, record.sequence, clock.monotonic_ms() - age_ms)
     elif record.klass == EVENT:
         event = decode_event(record.body)
-        boot, sequence = event.get("boot"), event.get("sequence")
+        boot, sequence, utc_ms = event.get("boot"), event.get("sequence"), event["utc_ms"]
+        if event["from"] == "field" and isinstance(boot, int) and isinstance(utc_ms, int):
+            field.remember(boot, utc_ms)
         if event["from"] == "interlock" and isinstance(boot, int) and isinstance(sequence, int):
             interlock.remember(boot, sequence)
         if shown is not None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left, bisect_right
 from collections import deque
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgpack
@@ -20,9 +23,12 @@ class BadReceipt(ValueError):  # noqa: N818 - says what the message is
 
 
 class _Awaited(NamedTuple):
+    """`sent` is what of the range was sent; the rest is gone, and a loss event tells of it."""
+
     due_ms: int
     first: int
     last: int
+    sent: tuple[Range, ...]
 
 
 class Receipts:
@@ -39,9 +45,12 @@ class Receipts:
         self._awaited.clear()
         self._room.set()
 
-    def expect(self, ranges: list[Range], now_ms: int) -> None:
-        """The broker has taken these."""
-        self._awaited.extend(_Awaited(now_ms + self._timeout_ms, first, last) for first, last in ranges)
+    def expect(self, ranges: list[Range], sent: Iterable[int], now_ms: int) -> None:
+        """The broker has taken these, of which the sequences in `sent` (rising) were there to be sent."""
+        told = list(sent)
+        for first, last in ranges:
+            held = _runs(told[bisect_left(told, first) : bisect_right(told, last)])
+            self._awaited.append(_Awaited(now_ms + self._timeout_ms, first, last, held))
         if len(self._awaited) > AWAITED_MAX:
             self._room.clear()
 
@@ -49,20 +58,21 @@ class Receipts:
         """Whether it is on its way."""
         return any(each.first <= sequence <= each.last for each in self._awaited)
 
-    def settle(self, confirmed: Confirmed) -> None:
-        """What is confirmed is no longer awaited."""
-        kept = [each for each in self._awaited if not _has(confirmed, each)]
-        self._awaited = deque(kept)
-        if len(kept) <= AWAITED_MAX:
+    def settle(self, confirmed: Confirmed) -> list[Range]:
+        """What is confirmed is no longer awaited. The whole ranges of that: no receipt tells of what was not sent."""
+        settled = [each for each in self._awaited if _has(confirmed, each)]
+        if settled:
+            self._awaited = deque(each for each in self._awaited if not _has(confirmed, each))
+        if len(self._awaited) <= AWAITED_MAX:
             self._room.set()
+        return [(each.first, each.last) for each in settled]
 
-    def overdue(self, now_ms: int, confirmed: Confirmed) -> list[Range]:
-        """What must be sent again because nobody told of it in time."""
-        self.settle(confirmed)
+    def overdue(self, now_ms: int) -> list[Range]:
+        """What must be sent again because nobody told of it in time. Settle first."""
         late = []
         while self._awaited and self._awaited[0].due_ms <= now_ms:
-            _, first, last = self._awaited.popleft()
-            late.append((first, last))
+            each = self._awaited.popleft()
+            late.append((each.first, each.last))
         if len(self._awaited) <= AWAITED_MAX:
             self._room.set()
         return late
@@ -73,7 +83,13 @@ class Receipts:
 
 
 def _has(confirmed: Confirmed, awaited: _Awaited) -> bool:
-    return all(confirmed.covers(end) for end in (awaited.first, awaited.last))
+    return all(confirmed.covers_all(*held) for held in awaited.sent)
+
+
+def _runs(rising: list[int]) -> tuple[Range, ...]:
+    """The same as ranges that do not touch."""
+    edges = [at for at in range(1, len(rising)) if rising[at] != rising[at - 1] + 1]
+    return tuple((rising[a], rising[b - 1]) for a, b in pairwise([0, *edges, len(rising)])) if rising else ()
 
 
 def receipt(ranges: list[Range], consumer: str) -> bytes:

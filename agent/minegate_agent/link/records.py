@@ -20,6 +20,7 @@ EVENT: Final = 2
 # 48 bits last 8,900 years of milliseconds; a u32 of items would turn over after 50 days at 1,000 a second.
 _SCAN = struct.Struct("<IIHHBBHIHIH")
 _ORIGIN = struct.Struct("<IIH")
+_SOURCE = struct.Struct("<HB")
 _UTC = struct.Struct("<IH")
 _UTC_AT = _SCAN.size - _UTC.size
 _LOW = 0xFFFF_FFFF
@@ -113,12 +114,9 @@ def utc_ms_of(klass: int, body: bytes) -> int | None:
     return utc_ms if isinstance(utc_ms, int) else None
 
 
-def loss_event_in(klass: int, body: bytes) -> list[dict[str, object]]:
-    """The event if it is one of kind "loss", else nothing."""
-    if klass != EVENT:
-        return []
-    try:
-        event = decode_event(body)
-    except BadBody:
-        return []
-    return [event] if event["kind"] == "loss" else []
+def source_of(klass: int, body: bytes) -> tuple[int, int] | None:
+    """(device, part) of a reading; None for what is no reading, or a strange one, which must not be thinned."""
+    if klass != SCAN or len(body) < _SCAN.size:
+        return None
+    device, part = _SOURCE.unpack_from(body, _ORIGIN.size)
+    return int(device), int(part)

@@ -183,7 +183,7 @@ class Uplink:
             return
         source.watermark.confirm(ranges)
         if source.receipts is not None:
-            source.receipts.settle(source.watermark.ranges)
+            source.watermark.confirm(source.receipts.settle(source.watermark.ranges))
 
     async def _up(self) -> None:
         self._taken_ms = self._source.clock.monotonic_ms()

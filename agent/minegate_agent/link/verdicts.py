@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from pathlib import Path
 from typing import Protocol
@@ -18,10 +19,16 @@ from minegate_agent.link.verdict_event import event_of
 from minegate_interlock.lines import RECORD_BYTES_MAX, AreaState, Refused, Resume, Verdict, pack, unpack
 
 RETRY_S = 0.5
+NOBODY_S = 2.0  # where no interlock has ever run; its verdicts wait in its ring
+RECORDS_AT_ONCE_MAX = 64  # then the loop has its turn; what still waits wakes it again
 SILENT_S = 5.0  # areas are told each second; who says nothing for so long is not there
 OVERRUN = "ring_overrun"  # the interlock keeps its last 1024 verdicts; older ones were gone when we came
 
 log = logging.getLogger("link")
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.exists(path)
 
 
 class Shown(Protocol):
@@ -53,6 +60,9 @@ class Verdicts:
         """Connect, listen, connect again, for ever."""
         up = False
         while True:
+            if not _is_there(path):
+                await asyncio.sleep(NOBODY_S)
+                continue
             line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
             try:
                 await asyncio.get_running_loop().sock_connect(line, str(path))
@@ -74,15 +84,28 @@ class Verdicts:
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(line, pack(Resume(*self._heard)))
         while True:
+            waits = asyncio.Event()
+            silence = loop.call_later(SILENT_S, waits.set)
+            loop.add_reader(line, waits.set)  # only while nobody reads: it would wake for the same record for ever
             try:
-                async with asyncio.timeout(SILENT_S):
-                    # one byte more than any record: a longer datagram is seen to be too long
-                    datagram = await loop.sock_recv(line, RECORD_BYTES_MAX + 1)
-            except TimeoutError as error:
-                raise TimeoutError(f"silent for {SILENT_S:.0f} s") from error
+                await waits.wait()
+            finally:
+                loop.remove_reader(line)
+                silence.cancel()
+            if await self._hear_all(line) == 0:
+                raise TimeoutError(f"silent for {SILENT_S:.0f} s")
+
+    async def _hear_all(self, line: socket.socket) -> int:
+        """How many records were waiting. Raises EOFError at the end of the line."""
+        for count in range(RECORDS_AT_ONCE_MAX):
+            try:
+                datagram = line.recv(RECORD_BYTES_MAX + 1)  # one byte more than any: a longer one is seen
+            except BlockingIOError:
+                return count
             if not datagram:
                 raise EOFError("it closed the line")
             await self._hear(datagram)
+        return RECORDS_AT_ONCE_MAX
 
     async def _hear(self, datagram: bytes) -> None:
         try:

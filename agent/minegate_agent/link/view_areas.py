@@ -8,13 +8,14 @@ from typing import NamedTuple
 from minegate_agent.link.view_points import decimals, finite
 from minegate_agent.site import Site
 from minegate_interlock.lines import AreaState, Cause, Feed
+from minegate_interlock.outlet import UNREAD
 from minegate_wire.messages import CONTACT_CLOSED, CONTACT_MISMATCH, CONTACT_OPEN
 
 Titles = Mapping[str, tuple[str, str]]  # area -> (Chinese, English)
 
 FRESH_MS = 3000  # the interlock speaks each second
 AREAS_MAX = 64
-_CONTACTS = {CONTACT_OPEN: "open", CONTACT_CLOSED: "closed", CONTACT_MISMATCH: "mismatch"}
+_CONTACTS = {CONTACT_OPEN: "open", CONTACT_CLOSED: "closed", CONTACT_MISMATCH: "mismatch", UNREAD: "unread"}
 _ACTS = (Cause.LIMIT, Cause.COMMAND)  # somebody or something passed a limit: a cut; everything else is a lock
 
 

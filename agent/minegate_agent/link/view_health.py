@@ -31,18 +31,30 @@ _NAMES_MAX = 8
 
 
 class Health:
-    """The newest health record of field. Unknown keys are left out; a row that is no map is no row."""
+    """The newest health record of field. Unknown keys are left out; a row that is no map is no row.
+
+    It comes each second and is taken apart when somebody looks.
+    """
 
     def __init__(self, site: Site) -> None:
         self._site = site
         self._ports: list[dict[str, object]] = []
         self._devices: dict[int, dict[str, object]] = {}
         self._hold: dict[str, object] = {}
+        self._fresh: Mapping[str, object] | None = None  # as it came; None: taken apart already
         self._heard_ms: int | None = None
         self._count = 0
 
     def hear(self, health: Mapping[str, object], now_ms: int) -> None:
         """Replace what was known."""
+        self._fresh = health
+        self._heard_ms = now_ms
+        self._count += 1
+
+    def _take_apart(self) -> None:
+        health, self._fresh = self._fresh, None
+        if health is None:
+            return
         self._ports = [
             {
                 **_chosen(row, _PORT),
@@ -60,17 +72,17 @@ class Health:
         }
         hold = health.get("hold")
         self._hold = _chosen(hold, _HOLD) if isinstance(hold, Mapping) else {}
-        self._heard_ms = now_ms
-        self._count += 1
 
     def ports(self) -> list[dict[str, object]]:
         """One row per port; before field has spoken, the configured ports with nothing known of them."""
+        self._take_apart()
         if self._ports:
             return self._ports
         return [{"name": port.name, "kind": port.kind, "up": None} for port in self._site.config.port]
 
     def devices(self) -> list[dict[str, object]]:
         """One row per configured device, with what field says of it."""
+        self._take_apart()
         return [
             {
                 "number": device.number,
@@ -87,6 +99,7 @@ class Health:
 
     def hold(self) -> dict[str, object]:
         """What field keeps because this process has not confirmed it."""
+        self._take_apart()
         return self._hold
 
     def word(self, now_ms: int) -> dict[str, object]:

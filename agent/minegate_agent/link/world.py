@@ -15,9 +15,12 @@ from minegate_agent.link.disk import Disk
 
 @dataclass(frozen=True, slots=True)
 class LinkWorld:
-    """`seed` is where the jitter of reconnects comes from."""
+    """`seed` is where the jitter of reconnects comes from. `machine` differs from start to start of the machine; empty
+    where nobody can tell.
+    """
 
     clock: Clock
     disk: Disk
     broker: Callable[[BrokerSettings], Broker]
     seed: int
+    machine: str = ""

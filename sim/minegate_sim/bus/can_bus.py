@@ -116,6 +116,10 @@ class CanBus:
             if isinstance(fault, Babble):
                 del self._babbles_ms[fault]
 
+    def reaches(self, device: str) -> bool:
+        """Whether that device is on the bus at all, and not beyond a cut."""
+        return not self._has(Dead, device) and not self._beyond(self.controllers[device])
+
     def run(self, now_ms: float) -> None:
         """Let everything happen that is due by `now_ms`."""
         while (at_ms := self.due_ms()) <= now_ms:
@@ -132,8 +136,8 @@ class CanBus:
 
     def due_ms(self) -> float:
         """When something happens next."""
-        devices = min((device.due_ms() for device in self.devices), default=NEVER)
-        babble = min(self._babbles_ms.values(), default=NEVER)
+        devices = min([device.due_ms() for device in self.devices], default=NEVER)
+        babble = min(self._babbles_ms.values()) if self._babbles_ms else NEVER
         if self._flight is not None:
             return min(devices, babble, self._flight.end_ms)
         ready = [c.ready_ms for c in self._present() if c.head is not None]
@@ -259,6 +263,8 @@ class CanBus:
 
     def _present(self) -> list[Controller]:
         """On the bus at all: alive, and not cut off from the masters (what is beyond a cut talks to itself)."""
+        if not self.active:
+            return list(self.controllers.values())
         return [c for c in self.controllers.values() if not self._has(Dead, c.name) and not self._beyond(c)]
 
     def _near(self, sender: Controller) -> list[Controller]:
@@ -269,7 +275,7 @@ class CanBus:
         return any(self._place.get(controller.name, -1) >= at for at in cuts)
 
     def _has(self, kind: type[F], name: str) -> bool:
-        return any(getattr(fault, "device", None) == name for fault in self._all(kind))
+        return bool(self.active) and any(getattr(fault, "device", None) == name for fault in self._all(kind))
 
     def _all(self, kind: type[F]) -> Iterator[F]:
         return (fault for fault in self.active if isinstance(fault, kind))

@@ -133,6 +133,11 @@ class Rs485:
             if isinstance(fault, Babble):
                 del self._babbles_ms[fault]
 
+    def reaches(self, device: str, master: str = "near") -> bool:
+        """Whether what this device says is understood at that master: no cut between them, one rate."""
+        station = next(one for one in self.devices if one.name == device)
+        return self._hears(self.taps[master], station) and self.framing_of(station) == self.framing
+
     def say(self, tap: Tap, data: bytes, now_ms: float) -> None:
         """A master hands `data` to its UART: behind what it still has to say."""
         own = [speech for speech in self._speeches if speech.sender is tap]
@@ -156,15 +161,22 @@ class Rs485:
 
     def due_ms(self) -> float:
         """When something happens next."""
-        speech = min((speech.next_ms for speech in self._speeches), default=NEVER)
-        babble = min(self._babbles_ms.values(), default=NEVER)
-        return min(speech, babble, *(device.due_ms() for device in self.devices), NEVER)
+        due_ms = min(self._babbles_ms.values()) if self._babbles_ms else NEVER
+        for speech in self._speeches:
+            if speech.next_ms < due_ms:
+                due_ms = speech.next_ms
+        for device in self.devices:
+            device_ms = device.due_ms()
+            if device_ms < due_ms:
+                due_ms = device_ms
+        return due_ms
 
     # ---- speaking
 
     def _speak(self, sender: Station, data: bytes, begin_ms: float, framing: Framing) -> None:
-        # what is sent at another rate can only be misread as a whole
-        speech = Speech(sender, data, begin_ms, framing, PIECE_BYTES if framing == self.framing else len(data))
+        # what is sent at another rate can only be misread as a whole; a master that hears no echo hears no pieces
+        whole = framing != self.framing or (isinstance(sender, Tap) and len(self.taps) == 1 and not self.active)
+        speech = Speech(sender, data, begin_ms, framing, len(data) if whole else PIECE_BYTES)
         for noise in self._all(Noise):
             speech.disturb(noise.bit_error_rate, self._chance)
         for other in self._speeches:
@@ -243,6 +255,8 @@ class Rs485:
 
     def _hears(self, one: Station, other: Station) -> bool:
         """Whether no cut lies between the two."""
+        if not self.active:
+            return True
         return all((self._place(one) < at) == (self._place(other) < at) for at in self._cuts())
 
     def _cuts(self) -> Iterator[int]:
@@ -260,6 +274,8 @@ class Rs485:
         return self.framing if wrong is None else self.framing._replace(baud=wrong.rate)
 
     def _all(self, kind: type[F], device: LineDevice | None = None) -> Iterator[F]:
+        if not self.active:
+            return
         for fault in self.active:
             if isinstance(fault, kind) and (device is None or getattr(fault, "device", None) == device.name):
                 yield fault

@@ -24,26 +24,27 @@ class Speech:
         self.data = data
         self.begin_ms = begin_ms
         self.framing = framing
+        self.char_ms = framing.char_ms
         self.told = 0
         self._piece_bytes = piece_bytes
+        self.next_ms = self._next_ms()  # when the next piece is complete; NEVER if all are told
         self._changed: dict[int, int | None] = {}  # what a character became; None: not heard at all
 
     @property
     def end_ms(self) -> float:
         """When the last stop bit is over."""
-        return self.begin_ms + len(self.data) * self.framing.char_ms
+        return self.begin_ms + len(self.data) * self.char_ms
 
-    @property
-    def next_ms(self) -> float:
-        """When the next piece is complete; NEVER if all are told."""
+    def _next_ms(self) -> float:
         if self.told >= len(self.data):
             return NEVER
-        return self.begin_ms + min(self.told + self._piece_bytes, len(self.data)) * self.framing.char_ms
+        return self.begin_ms + min(self.told + self._piece_bytes, len(self.data)) * self.char_ms
 
     def extend(self, more: Speech) -> None:
         """Go on with `more`, which begins where this ends."""
         self._changed |= {len(self.data) + index: byte for index, byte in more._changed.items()}
         self.data += more.data
+        self.next_ms = self._next_ms()
 
     def disturb(self, bit_error_rate: float, chance: random.Random) -> None:
         """Noise: a wrong start bit hides a character, a wrong data bit changes it, the others change nothing."""
@@ -63,7 +64,7 @@ class Speech:
 
     def met(self, other: Speech) -> range:
         """Which characters overlap with `other`."""
-        char_ms = self.framing.char_ms
+        char_ms = self.char_ms
         first = math.floor((other.begin_ms - self.begin_ms) / char_ms + 1e-9)
         last = math.ceil((other.end_ms - self.begin_ms) / char_ms - 1e-9)
         return range(max(0, first), max(0, min(len(self.data), last)))
@@ -71,6 +72,7 @@ class Speech:
     def take_piece(self) -> bytes:
         """The next characters for the masters, as they are on the line."""
         first, self.told = self.told, min(self.told + self._piece_bytes, len(self.data))
+        self.next_ms = self._next_ms()
         return self._now(first, self.told)
 
     def whole(self) -> bytes:
@@ -82,6 +84,8 @@ class Speech:
         return heard(data, self.framing, ear)
 
     def _now(self, first: int, beyond: int) -> bytes:
+        if not self._changed:
+            return self.data[first:beyond]
         after = (self._changed.get(index, self.data[index]) for index in range(first, beyond))
         return bytes(byte for byte in after if byte is not None)
 

@@ -85,7 +85,7 @@ class GasHead:
         self.registers[1] = MEASURING | (OVER_RANGE if percent > RANGE_PERCENT else 0)
 
     def _answer(self, frame: bytes) -> bytes:
-        if not 4 <= len(frame) <= FRAME_BYTES_MAX or crc16(frame, 0, len(frame)) != 0 or frame[0] != self._station:
+        if not 4 <= len(frame) <= FRAME_BYTES_MAX or frame[0] != self._station or crc16(frame, 0, len(frame)) != 0:
             return b""  # damaged, or for somebody else: a slave keeps silent
         function = frame[1]
         if function not in (READ_HOLDING, READ_INPUT):

@@ -50,7 +50,8 @@ class Pgn(NamedTuple):
     priority: int = 6
 
 
-ENGINE = Pgn(61444, 50.0, {"speed_rpm": Slot(3, 2, 0.125)}, priority=3)  # EEC1, SPN 190
+# EEC1: SPN 513 actual torque, SPN 190 speed
+ENGINE = Pgn(61444, 50.0, {"torque_percent": Slot(2, 1, 1.0, -125.0), "speed_rpm": Slot(3, 2, 0.125)}, priority=3)
 TEMPERATURE = Pgn(65262, 1000.0, {"coolant_c": Slot(0, 1, 1.0, -40.0), "oil_c": Slot(2, 2, 0.03125, -273.0)})
 HOURS = Pgn(65253, NEVER, {"hours": Slot(0, 4, 0.05)})  # SPN 247, on request
 ELECTRIC = Pgn(65271, 1000.0, {"battery_v": Slot(4, 2, 0.05)})  # SPN 168

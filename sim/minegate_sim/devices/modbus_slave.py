@@ -97,9 +97,9 @@ class ModbusSlave:
             return bytes((function & 0x7F | 0x80, refused.code))
 
     def _answer(self, frame: bytes) -> bytes:
-        if not 4 <= len(frame) <= FRAME_BYTES_MAX or crc16(frame, 0, len(frame)) != 0:
+        if not 4 <= len(frame) <= FRAME_BYTES_MAX or frame[0] not in (self.station, BROADCAST):
             return b""
-        if frame[0] not in (self.station, BROADCAST):
+        if crc16(frame, 0, len(frame)) != 0:
             return b""
         answer = self.answer_to(frame[1:-2])
         if frame[0] == BROADCAST:

@@ -54,7 +54,7 @@ class Gateway:
         self.disk = SimDisk(seed)
         self.disk_latency_ms = (0.2, 6.0)  # of a commit: the common case, and the tail
         self.produced: dict[tuple[str, int], int] = {}  # per boot the last number that its process gave out
-        self.cut_boots: set[int] = set()  # boots of field that ended with the power: their last items nobody knows
+        self.field_boots: dict[int, int] = {}  # in the order in which they began, with the machine's start
         self.answers: list[tuple[float, str]] = []  # what the interlock told people, and when
         self.away_since_ms = dict.fromkeys(PROCESSES, 0.0)  # of a process that is stalled or not there
         self.on = False
@@ -114,7 +114,6 @@ class Gateway:
         self.on = False
         self._life += 1
         self._note("power off")
-        self.cut_boots.add(self.boot_of("field"))  # also one that has just ended: its tally may not be on the medium
         for name in list(self._running):
             self._drop(name, at_once=False)
         self.disk = self.disk.after_power_cut(self._chance.getrandbits(32))
@@ -231,6 +230,8 @@ class Gateway:
         self.away_since_ms[name] = NEVER
         self._since_ms[name] = self._timeline.now_ms
         self._boots[name] = self._chance.getrandbits(32) or 1
+        if name == "field":
+            self.field_boots[self._boots[name]] = self._life
         self._note(f"start {name} boot {self._boots[name]}")
         if name == "interlock":
             self._running[name] = InterlockProgram(
@@ -250,7 +251,7 @@ class Gateway:
         main = (
             partial(worlds.field, self._around, clock, boot)
             if name == "field"
-            else partial(worlds.link, self._around, clock, boot, held, self._new_broker)
+            else partial(worlds.link, self._around, clock, boot, f"life {self._life}", held, self._new_broker)
         )
         return LoopProgram(name, clock, main, latency_s=self._latency_s, ended=self._ended, revoke=held.revoke)
 

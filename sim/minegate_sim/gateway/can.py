@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from minegate_drivers.ports import BusHealth, CanFrame, PortLost
 from minegate_sim.far_end import NEVER
@@ -16,6 +16,7 @@ KEPT_FRAMES_MAX = 4096  # as a socket's buffer; what comes then is lost and coun
 _UNHEARD_MS = 1000.0  # while nobody listens the nodes are stepped so often, so that they keep their pace
 
 
+@runtime_checkable
 class CanEnd(Protocol):
     """A bus as an adapter sees it."""
 
@@ -24,6 +25,9 @@ class CanEnd(Protocol):
 
     def due_ms(self) -> float:
         """When the next frame is due."""
+
+    def send(self, frame: CanFrame, now_ms: float) -> None:
+        """The gateway puts a frame on the bus."""
 
 
 class CanCable:
@@ -45,6 +49,12 @@ class CanCable:
         if gone and self.near is not None:
             near, self.near = self.near, None
             near.lose("Input/output error")
+
+    def send(self, frame: CanFrame) -> None:
+        """From the gateway."""
+        if self._record.buses:
+            self._record.note(self._timeline.now_ms, self.name, f">{frame.id:X}#{frame.data.hex()}")
+        self._end.send(frame, self._timeline.now_ms)
 
     def _plan(self) -> None:
         due_ms = self._end.due_ms()
@@ -99,9 +109,10 @@ class SimCanPort:
         return batch
 
     def send(self, frame: CanFrame) -> None:
-        """See CanPort. Nothing in this place listens to the gateway."""
+        """See CanPort."""
         if self._lost:
             raise PortLost(f"port {self._name}: {self._lost}")
+        self._cable.send(frame)
 
     def close(self) -> None:
         """See CanPort."""

@@ -94,8 +94,9 @@ class SimLinePort:
         self._wake = wake
         self._heard = bytearray()
         self._lost = ""
-        self._arrived = asyncio.Event()
+        self._at_least = 1  # the reader is woken for no fewer bytes, as with VMIN of a tty
         self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] = self._loop.create_future()
         self._heard_s = self._loop.time()
         cable.near = self
 
@@ -107,22 +108,28 @@ class SimLinePort:
 
     async def read_some(self, at_least: int = 1, within_s: float | None = None) -> bytes:
         """See LinePort."""
-        try:
-            async with asyncio.timeout(within_s):
-                while len(self._heard) < at_least:
-                    if self._lost:
-                        raise PortLost(f"port {self._name}: {self._lost}")
-                    self._arrived.clear()
-                    await self._arrived.wait()
-        except TimeoutError:
-            pass  # what is there is what the caller gets
+        if len(self._heard) < at_least and not self._lost:
+            self._at_least = at_least
+            await self._wait(within_s)
+        if self._lost and not self._heard:
+            raise PortLost(f"port {self._name}: {self._lost}")
         return self.take()
 
     async def pause(self, seconds: float) -> None:
         """See LinePort."""
         left_s = self._heard_s + seconds - self._loop.time()
         if left_s > 0:
-            await asyncio.sleep(left_s)  # as the real port: bytes do not end a silence, `take` shows them afterwards
+            self._at_least = KEPT_BYTES_MAX + 1  # as the real port: bytes do not end a silence, `take` shows them
+            await self._wait(left_s)
+
+    async def _wait(self, seconds: float | None) -> None:
+        self._waiter = self._loop.create_future()
+        timer = None if seconds is None else self._loop.call_later(seconds, _ring, self._waiter)
+        try:
+            await self._waiter
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def take(self) -> bytes:
         """See LinePort."""
@@ -141,14 +148,20 @@ class SimLinePort:
         self._heard_s = self._loop.time()
         if len(self._heard) < KEPT_BYTES_MAX:
             self._heard += data
-        self._arrived.set()
-        self._wake()
+        if len(self._heard) >= self._at_least and not self._waiter.done():
+            self._waiter.set_result(None)
+            self._wake()
 
     def lose(self, why: str) -> None:
         """See Near."""
         self._lost = why
-        self._arrived.set()
+        _ring(self._waiter)
         self._wake()
+
+
+def _ring(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class SimSerialLine:

@@ -43,7 +43,7 @@ class LoopProgram:
         self._clock = clock
         self._ended = ended
         self._revoke = revoke
-        self._awake = True
+        self.due_ms = 0.0
         self.loop = VirtualLoop(clock.monotonic_s, latency_s, hand_over=True)
         self._descriptor = self.loop.fileno()
         self._task = self.loop.create_task(main(self), name=name)
@@ -52,20 +52,16 @@ class LoopProgram:
         """See Program."""
         return self._descriptor
 
-    def due_ms(self) -> float:
-        """See Program."""
-        if self._awake:
-            return 0.0
-        return NEVER if self.loop.due_s == NEVER else self._clock.true_at_ms(self.loop.due_s) + _LATE_MS
-
     def wake(self) -> None:
         """The world has done something to an object of this loop."""
-        self._awake = True
+        self.due_ms = 0.0
 
-    def turn(self) -> None:
+    def turn(self, *, readable: bool) -> None:
         """See Program."""
-        self._awake = False
-        self.loop.turn()
+        self.due_ms = NEVER
+        self.loop.turn(readable=readable)
+        if self.due_ms and self.loop.due_s != NEVER:  # unless it was woken meanwhile
+            self.due_ms = self._clock.true_at_ms(self.loop.due_s) + _LATE_MS
         if self.dying:
             self._ended(self, None)
         elif self._task.done():

@@ -15,6 +15,7 @@ from minegate_agent.link.broker import BrokerSettings
 from minegate_agent.link.world import LinkWorld
 from minegate_agent.site import Site
 from minegate_agent.world import FieldWorld
+from minegate_interlock.output_kinds import AnyOutput, port
 from minegate_interlock.world import Line, LineLost
 from minegate_sim.broker import SimBroker
 from minegate_sim.gateway.can import CanCable, SimCanPort
@@ -32,11 +33,11 @@ class Around(NamedTuple):
     cables: Mapping[str, Cable | CanCable]
     underground: Underground
 
-    def open_output(self, device: str, baud: int) -> Line:
+    def open_output(self, output: AnyOutput, folder: Path) -> Line:
         """For the interlock."""
-        cable = self.cables.get(Path(device).name)
+        cable = self.cables.get(Path(port(output)).name)
         if not isinstance(cable, Cable):
-            raise LineLost(f"{device}: No such file or directory")
+            raise LineLost(f"{folder / port(output)}: No such file or directory")
         return SimSerialLine(cable)
 
 
@@ -56,21 +57,23 @@ async def field(around: Around, clock: SimClock, boot: int, program: LoopProgram
     async def open_messages(port: Port, topics: tuple[str, ...]) -> SimMessagePort:
         return SimMessagePort(around.underground, port.name, topics, program.wake)
 
+    world = FieldWorld(clock, boot, open_line, open_can, open_messages, lag_ms=program.loop.lag_ms)
     with suppress(asyncio.CancelledError):
-        await run_field(around.site, FieldWorld(clock, boot, open_line, open_can, open_messages))
+        await run_field(around.site, world)
 
 
 async def link(
     around: Around,
     clock: SimClock,
     seed: int,
+    machine: str,
     disk: HeldDisk,
     broker: Callable[[BrokerSettings, Callable[[], None]], SimBroker],
     program: LoopProgram,
 ) -> None:
     """The link process, until it is asked to end: as its `__main__` does it."""
     stop = asyncio.Event()
-    running = Link(around.site, LinkWorld(clock, disk, lambda settings: broker(settings, program.wake), seed))
+    running = Link(around.site, LinkWorld(clock, disk, lambda settings: broker(settings, program.wake), seed, machine))
     task = asyncio.ensure_future(running.run(stop))
     try:
         await asyncio.shield(task)

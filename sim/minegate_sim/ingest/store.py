@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 BUSY_S = 10.0
+_SEQUENCE_MAX = 2**63 - 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS record (
   gateway TEXT NOT NULL, sequence INTEGER NOT NULL, class INTEGER NOT NULL, body BLOB NOT NULL, birth TEXT NOT NULL,
@@ -62,10 +63,11 @@ class Store:
         """Topic prefixes that something came from."""
         return [gateway for (gateway,) in self._db.execute("SELECT DISTINCT gateway FROM record ORDER BY gateway")]
 
-    def records(self, gateway: str) -> Iterator[Arrived]:
+    def records(self, gateway: str, first: int = 1, last: int = _SEQUENCE_MAX) -> Iterator[Arrived]:
         """By sequence."""
         rows = self._db.execute(
-            "SELECT sequence, class, body FROM record WHERE gateway = ? ORDER BY sequence", (gateway,)
+            "SELECT sequence, class, body FROM record WHERE gateway = ? AND sequence BETWEEN ? AND ? ORDER BY sequence",
+            (gateway, first, last),
         )
         for row in rows:
             yield Arrived(*row)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from minegate_agent.site import FILE
 from minegate_sim.control import do
 from minegate_sim.edit import set_value
 from minegate_sim.example import example
-from minegate_sim.heading import OUTPUT, Heading
+from minegate_sim.heading import OUTPUT, T1_M, T2_M, Heading
 from minegate_sim.place import Speaker
 
 _POINTS = (
@@ -31,6 +31,11 @@ class Heading1201(Heading):
         """See Place."""
         return {self.robot.name: self.robot}
 
+    @property
+    def devices(self) -> Collection[str]:
+        """See Place."""
+        return self.faults.keys()
+
     def site(self) -> Mapping[str, str]:
         """See Place. The example, without the page: a simulated gateway has no TCP port."""
         folder = example()
@@ -45,10 +50,21 @@ class Heading1201(Heading):
         silent = {
             point
             for device, port, points in _POINTS
-            if self.faults[device].dead or self.ends[port].is_cut
+            if self.faults[device].dead or not self._reaches(port, device)
             for point in points
         }
         return {point: math.nan if point in silent else value for point, value in super().values().items()}
+
+    def truths(self) -> dict[str, float]:
+        """See Place."""
+        air, at_m = self.state.air, self.state.rail.x_m
+        return {
+            "1201-T1-ch4": air.percent(T1_M), "1201-T2-ch4": air.percent(T2_M), "robot-ch4": air.percent(at_m),
+        }  # fmt: skip
+
+    def _reaches(self, port: str, device: str) -> bool:
+        wire = self.wires.get(port)
+        return wire.reaches(device) if wire is not None else not self.ends[port].is_cut
 
     def contacts(self) -> Mapping[str, bool]:
         """See Place."""

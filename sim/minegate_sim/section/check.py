@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Protocol
 
+from minegate_interlock.library import entries
 from minegate_sim.section.plan import OF_PLACE, OF_THING, QUANTITIES, DevicePlan, Plan, SensorPlan
+from minegate_sim.section.spoken import ROBOT_FIELDS
 
 OUTSIDE = "outside"
 
@@ -145,7 +147,14 @@ def _lines(plan: Plan) -> None:
     _once("output", (area.output for area in plan.area))
     for limit in plan.limit:
         _one_of(f"limit of {limit.point}: area", limit.area, (area.name for area in plan.area))
-        _one_of("limit: point", limit.point, (sensor.point for sensor in plan.sensor))
+        others = [*limit.neighbours, *([limit.agrees_with] if limit.agrees_with is not None else [])]
+        for point in (limit.point, *others):
+            _one_of("limit: point", point, (sensor.point for sensor in plan.sensor))
+    for place in plan.place:
+        _one_of(f"place of {place.point}: area", place.area, (area.name for area in plan.area))
+        ridden = [f"{robot.name}-{field}" for robot in plan.robot for field in ROBOT_FIELDS]
+        _one_of("place: point", place.point, [*(sensor.point for sensor in plan.sensor), *ridden])
+        _one_of(f"place of {place.point}: rule", place.rule, entries())
 
 
 def _inside(plan: Plan, where: str, name: str, at_m: float) -> None:

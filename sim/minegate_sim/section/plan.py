@@ -211,7 +211,7 @@ class DevicePlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`sensors`: the points it speaks for, in the order of its registers or channels.
 
     gas_head     one methane point in two registers           node    any points, the minegate wire
-    modbus       any points, registers of hundredths          meter   DL/T 645, the power of an area's machines
+    modbus       any points, an input register each           meter   DL/T 645, the power of an area's machines
     j1939        a machine on CAN                             roadheader   a machine on CAN by roadheader.dbc
     """
 
@@ -235,8 +235,27 @@ class LimitPlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     restore: Number
     alarm: Number | None = None
     direction: Literal["rising", "falling"] = "rising"
-    stale_ms: Annotated[int, Meta(ge=100, le=10_000)] = 1200
+    # a silent sensor must open the contact within 2 s, line, lease and relay included (`minegate check` adds them up)
+    stale_ms: Annotated[int, Meta(ge=100, le=10_000)] = 1100
     source: Text
+    rate_max_per_s: Number | None = None
+    frozen_s: Annotated[int, Meta(ge=60, le=86_400)] | None = None
+    neighbours: Annotated[list[Name], Meta(max_length=4)] = []
+    neighbour_move: Number | None = None
+    agrees_with: Name | None = None
+    agrees_within: Number | None = None
+    agrees_s: Annotated[int, Meta(ge=0, le=3600)] | None = None
+
+
+class PlacePlan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A point at which a rule of the interlock's library holds: `rule` is its class and id, `air/carbon-monoxide`."""
+
+    area: Name
+    point: Name
+    rule: Annotated[str, Meta(pattern=r"^[a-z-]+/[A-Za-z0-9-]+$")]
+    stale_ms: Annotated[int, Meta(ge=100, le=600_000)] = 5000
+    alarm: Number | None = None
+    restore: Number | None = None
 
 
 class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -263,6 +282,8 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     port: Annotated[list[PortPlan], Meta(min_length=1, max_length=32)]
     device: Annotated[list[DevicePlan], Meta(max_length=200)]
     limit: Annotated[list[LimitPlan], Meta(max_length=200)] = []
+    edition: Text = "coal-2022"
+    place: Annotated[list[PlacePlan], Meta(max_length=200)] = []
 
 
 def parse(text: str, file: str) -> Plan:

@@ -25,8 +25,12 @@ _FOLDER = files("minegate_sim.section") / "sections"
 
 def shipped() -> dict[str, str]:
     """The sections that come with the package: name and title."""
-    names = sorted(entry.name.removesuffix(".toml") for entry in _FOLDER.iterdir() if entry.name.endswith(".toml"))
-    return {name: load(name).title_en for name in names}
+    return {name: load(name).title_en for name in names()}
+
+
+def names() -> list[str]:
+    """Of the sections that come with the package."""
+    return sorted(entry.name.removesuffix(".toml") for entry in _FOLDER.iterdir() if entry.name.endswith(".toml"))
 
 
 def load(name: str) -> Plan:
@@ -71,6 +75,11 @@ class Section:
         """See Place."""
         return self.robots
 
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """See Place."""
+        return (*self.wiring.devices, *self.robots)
+
     def site(self) -> Mapping[str, str]:
         """See Place."""
         return site_of(self.plan)
@@ -93,12 +102,18 @@ class Section:
         found = {name: round(sensor.shown, 4) for name, sensor in self.sensors.items()} | self.wiring.values()
         for name, robot in self.robots.items():
             found |= {f"{name}-x": robot.rail.x_m, f"{name}-battery": robot.rail.charge}
-            found[f"{name}-ch4"] = robot.gases["CH4"]
+            gases = robot.gases
+            found |= {f"{name}-ch4": gases["CH4"], f"{name}-co": gases["CO"], f"{name}-temperature": gases["TEMP"]}
         return found
 
     def truths(self) -> dict[str, float]:
-        """What there really is at each sensor."""
-        return {one.point: self.ground.value(one) for one in self.plan.sensor}
+        """See Place: what there really is at each sensor, and where each robot is."""
+        found = {one.point: self.ground.value(one) for one in self.plan.sensor}
+        for name in self.robots:
+            road, at_m = self.ground.robot_at(name)
+            for quantity in ("ch4", "co", "temperature"):
+                found[f"{name}-{quantity}"] = self.ground.at(quantity, road, at_m)
+        return found
 
     def contacts(self) -> dict[str, bool]:
         """See Place."""

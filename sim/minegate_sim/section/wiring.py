@@ -8,6 +8,7 @@ from math import nan
 from typing import Protocol
 
 from minegate_sim.bus.can_bus import CanBus
+from minegate_sim.bus.faults import Dead
 from minegate_sim.bus.framing import Framing
 from minegate_sim.bus.rs485 import Rs485
 from minegate_sim.devices.dlt645_meter import Dlt645Meter
@@ -20,15 +21,18 @@ from minegate_sim.far_end import FarEnd, LineDevice
 from minegate_sim.faults import Faults
 from minegate_sim.noise import source
 from minegate_sim.section.ground import Ground
-from minegate_sim.section.plan import DevicePlan, Plan, PortPlan, SensorPlan
+from minegate_sim.section.plan import DevicePlan, Plan, PortPlan
 from minegate_sim.section.sensor import Sensor
+from minegate_sim.section.site import is_metered
+from minegate_sim.section.spoken import node_counts, register_of, told
 from minegate_sim.slcan import CanNode, Slcan
 
 MEASURING, OVER_RANGE = 1, 4  # of a gas head's status word
 GAS_HEAD_COUNTS = 100.0  # per % CH4
-MODBUS_COUNTS = 100.0  # registers of a plain slave are hundredths
 VOLTAGE_V, POWER_FACTOR = 660.0, 0.85
-METER_RATIO = 10.0  # of its current transformers: the display ends at 79.9999 kW
+METER_RATIO = 40.0  # of its current transformers: the display ends at 79.9999 kW, and 3 MW are behind it
+J1939_VALUES = ("speed_rpm", "torque_percent", "oil_c")
+ENERGY, POWER, VOLTAGE = 0x00010000, 0x02030000, 0x02010100
 
 
 class Named(Protocol):
@@ -36,11 +40,6 @@ class Named(Protocol):
 
     name: str
     faults: Faults
-
-
-def counts_per_unit(sensor: SensorPlan) -> float:
-    """Counts of a node's channel for one unit: fine enough for its range."""
-    return {"displacement": 10.0, "velocity": 10.0, "ch4": 1000.0}.get(sensor.quantity, 100.0)
 
 
 class Wiring:
@@ -60,6 +59,7 @@ class Wiring:
         self._plan, self._ground, self._sensors = plan, ground, sensors
         self._seed, self._now_ms = seed, now_ms
         self._points = {sensor.point: sensor for sensor in plan.sensor}
+        self._names = {name: [each.point for each in values] for name, values in told(plan).items()}
         self._nonce = source(seed, "boot nonces")
         for port in plan.port:
             self._port(port, moved)
@@ -70,11 +70,31 @@ class Wiring:
             show(dt_s, now_ms)
 
     def values(self) -> dict[str, float]:
-        """What the devices would answer now, by point; NaN if they would not. The first device with a point counts."""
+        """What the devices would answer now, by point; NaN if they would not, or if nobody would hear them."""
         found: dict[str, float] = {}
-        for values in reversed(self._values):
+        for values in self._values:
             found |= values()
         return found
+
+    def ill(self, device: str, fault: str, value: object, now_ms: float) -> None:
+        """Set one fault of a device. On CAN the bus has to know who has no supply: it does not acknowledge."""
+        for can in self.cans.values():
+            if device in can.controllers and fault == "dead" and isinstance(value, bool):
+                (can.begin(Dead(device), now_ms) if value else can.end(Dead(device)))
+                return
+        self.devices[device].faults.set(fault, value)
+
+    def _answered(self, device: str, values: Callable[[], Sequence[float]]) -> None:
+        """From now on `values` are what the device's points say, as long as it can be heard."""
+        points, port = self._names[device], next(one.port for one in self._plan.device if one.name == device)
+
+        def answered() -> dict[str, float]:
+            bus = self.lines.get(port) or self.cans[port]
+            if self.devices[device].faults.dead or not bus.reaches(device):
+                return dict.fromkeys(points, nan)
+            return dict(zip(points, values(), strict=True))
+
+        self._values.append(answered)
 
     def answers(self) -> dict[str, int]:
         """Per device: answers given or frames sent."""
@@ -97,8 +117,7 @@ class Wiring:
             devices = [self._relay(port, moved)]
         else:
             devices = [self._line_device(device, port, chance) for device in here]
-        metered = bool(here) and all(device.model == "meter" for device in here)  # DL/T 645 asks for even parity
-        framing = Framing(port.baud, parity="E" if metered else "N")
+        framing = Framing(port.baud, parity="E" if is_metered(self._plan, port) else "N")
         line = Rs485(devices, source(self._seed, f"{port.name} line"), framing=framing)
         self.lines[port.name] = line
         self.ends[port.name] = line.taps["near"]
@@ -137,33 +156,38 @@ class Wiring:
                 head.registers[:] = [round(sensor.shown * GAS_HEAD_COUNTS), MEASURING | over]
 
         self._shows.append(show)
-        self._values.append(lambda: _answered(head, plan.sensors, head.registers, [GAS_HEAD_COUNTS]))
+        self._answered(plan.name, lambda: [head.registers[0] / GAS_HEAD_COUNTS])
         return head
 
     def _modbus(self, plan: DevicePlan, port: PortPlan) -> ModbusSlave:
         slave = ModbusSlave(plan.name, plan.address, registers=len(plan.sensors), holding=16, coils=8, baud=port.baud)
+        shown_as = [register_of(self._points[point]) for point in plan.sensors]
 
         def show(dt_s: float, now_ms: float) -> None:
             if not slave.faults.frozen and not slave.faults.dead:
-                values = [self._sensors[point].shown * MODBUS_COUNTS for point in plan.sensors]
-                slave.registers[:] = [min(0xFFFF, max(0, round(value))) for value in values]
+                shown = [self._sensors[point].shown for point in plan.sensors]
+                pairs = zip(shown, shown_as, strict=True)
+                slave.registers[:] = [round(value * register.counts) & 0xFFFF for value, register in pairs]
+
+        def values() -> list[float]:
+            pairs = zip(slave.registers, shown_as, strict=True)
+            return [_number(raw, register.type) / register.counts for raw, register in pairs]
 
         self._shows.append(show)
-        counts = [MODBUS_COUNTS] * len(plan.sensors)
-        self._values.append(lambda: _answered(slave, plan.sensors, slave.registers, counts))
+        self._answered(plan.name, values)
         return slave
 
     def _node(self, plan: DevicePlan) -> SensorBoard:
         board = SensorBoard(plan.name, plan.address, [0] * len(plan.sensors), self._nonce.randrange(1, 65536))
 
-        counts = [counts_per_unit(self._points[point]) for point in plan.sensors]
+        counts = [node_counts(self._points[point]) for point in plan.sensors]
 
         def show(dt_s: float, now_ms: float) -> None:
             shown = [self._sensors[point].shown for point in plan.sensors]
             board.measure([round(value * per) for value, per in zip(shown, counts, strict=True)], now_ms)
 
         self._shows.append(show)
-        self._values.append(lambda: _answered(board, plan.sensors, board.values, counts))
+        self._answered(plan.name, lambda: [raw / per for raw, per in zip(board.values, counts, strict=True)])
         return board
 
     def _meter(self, plan: DevicePlan) -> Dlt645Meter:
@@ -176,6 +200,7 @@ class Wiring:
             meter.measure(kw, live, POWER_FACTOR, dt_s)
 
         self._shows.append(show)
+        self._answered(plan.name, lambda: [meter.values[key] for key in (ENERGY, POWER, VOLTAGE)])
         return meter
 
     def _can_node(self, plan: DevicePlan) -> CanNode:
@@ -183,17 +208,20 @@ class Wiring:
             messages = (ENGINE, TEMPERATURE, HOURS, ELECTRIC)
             node = J1939Node(plan.name, plan.address, messages, lambda: self._machine(plan.of), self._now_ms)
             self.devices[plan.name] = node
+            self._answered(plan.name, lambda: [self._machine(plan.of)[key] for key in J1939_VALUES])
             return node
         header = Roadheader(plan.name, source(self._seed, plan.name), self._now_ms)
         self.devices[plan.name] = header
         place = _Surroundings(self._ground, plan.of)
         self._shows.append(lambda dt_s, now_ms: header.measure(self._ground.machines[plan.of], place, dt_s))
+        self._answered(plan.name, lambda: [header.values["CutterCurrent"], header.values["MachineMethane"]])
         return header
 
     def _machine(self, name: str) -> dict[str, float]:
         machine = self._ground.machines[name]
         return {
             "speed_rpm": 1480.0 if machine.running else 0.0,
+            "torque_percent": 85.0 if machine.cutting else 20.0 if machine.running else 0.0,
             "coolant_c": machine.oil_c - 5.0,
             "oil_c": machine.oil_c,
             "hours": 1210.0 + machine.run_s / 3600.0,
@@ -201,10 +229,8 @@ class Wiring:
         }
 
 
-def _answered(device: Named, points: Sequence[str], raw: Sequence[int], counts: Sequence[float]) -> dict[str, float]:
-    if device.faults.dead:
-        return dict.fromkeys(points, nan)
-    return {point: value / per for point, value, per in zip(points, raw, counts, strict=False)}
+def _number(raw: int, kind: str) -> int:
+    return raw - 0x10000 if kind == "i16" and raw & 0x8000 else raw
 
 
 class _Surroundings:

@@ -181,11 +181,12 @@ def _calibrate(section: Section, wish: Wish, now_ms: float) -> Wish:
 def _fault(section: Section, wish: Wish, now_ms: float) -> Wish:
     """Of a device (sim/README.md), or of the sensor of a point."""
     fault, value = str(wish.get("fault")), wish.get("value")
-    devices = {**section.wiring.devices, **section.robots}
     if "sensor" in wish:
         section.sensors[_name(wish, "sensor", section.sensors)].set(fault, value)
+    elif (name := _name(wish, "device", section.devices, usual=[])) in section.robots:
+        section.robots[name].faults.set(fault, value)
     else:
-        devices[_name(wish, "device", devices, usual=[])].faults.set(fault, value)
+        section.wiring.ill(name, fault, value, now_ms)
     section.note(now_ms, "fault", of=wish.get("device", wish.get("sensor")), fault=fault, value=value)
     return {}
 

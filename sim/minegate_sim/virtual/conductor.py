@@ -9,8 +9,9 @@ from __future__ import annotations
 import select
 from typing import Protocol
 
-from minegate_sim.virtual.timeline import NEVER, Timeline
+from minegate_sim.virtual.timeline import Timeline
 
+_NONE: frozenset[int] = frozenset()
 TURNS_MAX = 100_000  # of one moment: programs that keep waking each other without any time passing
 
 
@@ -18,15 +19,13 @@ class Program(Protocol):
     """Something that is run."""
 
     stalled: bool
+    due_ms: float  # the true time at which it wants to run next; now or earlier if it is ready
 
     def fileno(self) -> int:
         """Readable when there is something for it to read."""
 
-    def due_ms(self) -> float:
-        """The true time at which it wants to run next; now or earlier if it is ready."""
-
-    def turn(self) -> None:
-        """Run until it would wait."""
+    def turn(self, *, readable: bool) -> None:
+        """Run until it would wait. `readable`: whether its descriptor is."""
 
 
 class Livelock(Exception):  # noqa: N818 - says what is the case
@@ -39,6 +38,7 @@ class Conductor:
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
         self.turns = 0
+        self._stirred = True  # something has happened since the descriptors were last looked at
         self._poll = select.epoll()
         self._programs: dict[int, Program] = {}
 
@@ -61,32 +61,41 @@ class Conductor:
     def run_until(self, ms: float) -> None:
         """Let true time pass up to `ms`."""
         timeline = self.timeline
+        self._stirred = True  # whatever the caller has done
         while True:
             self._settle()
-            due_ms = min(
-                timeline.due_ms(), min((p.due_ms() for p in self._programs.values() if not p.stalled), default=NEVER)
-            )
+            due_ms = timeline.due_ms()
+            for program in self._programs.values():
+                if program.due_ms < due_ms and not program.stalled:
+                    due_ms = program.due_ms
             if due_ms > ms:
                 timeline.now_ms = max(timeline.now_ms, ms)
                 return
-            timeline.now_ms = max(timeline.now_ms, due_ms)
+            if due_ms > timeline.now_ms:
+                timeline.now_ms = due_ms
 
     def _settle(self) -> None:
         """Let everything happen that happens now."""
-        timeline = self.timeline
+        now_ms = self.timeline.now_ms
         for _ in range(TURNS_MAX):
-            timeline.run_due()
-            now_ms = timeline.now_ms
-            readable = {descriptor for descriptor, _ in self._poll.poll(0)}
+            readable = self._readable(self.timeline.run_due())
             ready = [
-                program
+                (program, descriptor in readable)
                 for descriptor, program in self._programs.items()
-                if not program.stalled and (descriptor in readable or program.due_ms() <= now_ms)
+                if (program.due_ms <= now_ms or descriptor in readable) and not program.stalled
             ]
             if not ready:
                 return
-            for program in ready:
+            for program, heard in ready:
                 if self._programs.get(program.fileno()) is program:  # another one's turn may have ended it
-                    program.turn()
+                    program.turn(readable=heard)
+            self._stirred = True
             self.turns += len(ready)
-        raise Livelock(f"{TURNS_MAX} rounds at {timeline.now_ms:.3f} ms")
+        raise Livelock(f"{TURNS_MAX} rounds at {now_ms:.3f} ms")
+
+    def _readable(self, happened: bool) -> frozenset[int] | set[int]:
+        """The descriptors that have something to read. While only time passes none can have become so."""
+        if not (happened or self._stirred):
+            return _NONE
+        self._stirred = False
+        return {descriptor for descriptor, _ in self._poll.poll(0)}

@@ -28,7 +28,7 @@ class _Selector(selectors.DefaultSelector):
         self._order: dict[int, int] = {}
         self._registered = 0
         self.idle: Callable[[float | None], None] | None = None
-        self.deaf = False
+        self.looks = -1  # how often the kernel is still asked, -1: always; whoever knows that nothing waits says 0
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         key = super().register(fileobj, events, data)
@@ -42,7 +42,9 @@ class _Selector(selectors.DefaultSelector):
         return key
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        found = [] if self.deaf else super().select(0)
+        found = super().select(0) if self.looks else []
+        if self.looks > 0:
+            self.looks -= 1
         if not found and timeout != 0 and self.idle is not None:
             self.idle(timeout)
         return sorted(found, key=lambda each: self._order[each[0].fd]) if len(found) > 1 else found
@@ -65,13 +67,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._polling = _Selector()
         self._own_s = 0.0
         self._now_s = now_s
+        self._turn_s: float | None = None  # no time passes within a turn, so it is asked for once
         self._latency_s = latency_s
         self.due_s = NEVER
+        self._late_s = 0.0
         super().__init__(self._polling)
         self._polling.idle = self._hand_over if hand_over else self._jump
 
     def time(self) -> float:
         """See asyncio: this loop's monotonic seconds."""
+        if self._turn_s is not None:
+            return self._turn_s
         return self._own_s if self._now_s is None else self._now_s()
 
     def fileno(self) -> int:
@@ -82,16 +88,29 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Everything this loop watches."""
         return [key.fd for key in self._polling.get_map().values()]
 
+    def lag_ms(self) -> float:
+        """How much too late a turn was at the most since the last call: the process was stopped."""
+        late_s, self._late_s = self._late_s, 0.0
+        return 1000.0 * late_s
+
     def retire(self) -> None:
         """From now on alone: jump instead of handing over, and hear of no descriptor any more."""
-        self._polling.deaf = True
+        self._polling.looks = 0
         self._own_s, self._now_s = self.time(), None
         self._polling.idle = self._jump
 
-    def turn(self) -> None:
-        """Run until the loop would wait; `due_s` is then when its next timer is."""
+    def turn(self, *, readable: bool = True) -> None:
+        """Run until the loop would wait; `due_s` is then when its next timer is. Descriptors are looked at once, and
+        not at all if whoever polls loops together knows that none is ready.
+        """
+        self._turn_s = self.time()
+        self._late_s = max(self._late_s, self._turn_s - self.due_s)
         self.due_s = NEVER
-        self.run_forever()
+        self._polling.looks = 1 if readable else 0
+        try:
+            self.run_forever()
+        finally:
+            self._turn_s = None
 
     def run_in_executor(  # type: ignore[override]  # typeshed's type variable tuple says no more than this
         self, executor: Any, func: Callable[..., Any], *args: Any

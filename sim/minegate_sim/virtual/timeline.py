@@ -29,10 +29,13 @@ class Timeline:
         """When the next event is."""
         return self._events[0][0] if self._events else NEVER
 
-    def run_due(self) -> None:
-        """Everything that is due now, also what that brings about now."""
-        while self._events and self._events[0][0] <= self.now_ms:
-            heapq.heappop(self._events)[2]()
+    def run_due(self) -> bool:
+        """Everything that is due now, also what that brings about now. Whether there was anything."""
+        events, happened = self._events, False
+        while events and events[0][0] <= self.now_ms:
+            heapq.heappop(events)[2]()
+            happened = True
+        return happened
 
     def now(self) -> float:
         """True time, for whoever keeps a clock by it."""

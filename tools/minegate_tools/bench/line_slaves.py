@@ -98,7 +98,7 @@ class Line:
         self._plan(answer, asked_end_s + self.gap_s)
 
     def answer(self, station: int) -> bytes:
-        """What a slave says now."""
+        """What that slave answers now."""
         self._turn += 1
         return self._answers[station][self._turn % _ANSWERS_EACH]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
+from minegate_tools.bench.trip_cases import CUTS, PARTS, VIRTUAL_CUTS
+
 _ABOUT = """\
 Measures on this machine what is promised about speed, each figure beside a plain script on the same simulated bus in
 the same run, because only such ratios mean something elsewhere. Needs the packages of the extra `dev` (the script's
@@ -15,6 +17,7 @@ _WHAT = {
     "line": "an RS-485 line: its use, dead slaves, CPU",
     "can": "a CAN bus: frames lost, CPU",
     "uplink": "the whole agent through a broker: CPU, memory, latency, bytes, backlog, outage",
+    "trip": "from over-limit to open contact, on real processes, with faults, and in virtual time",
 }
 
 
@@ -29,9 +32,13 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     command.add_argument("what", choices=sorted(_WHAT), help="; ".join(f"{key}: {text}" for key, text in _WHAT.items()))
     command.add_argument("--seconds", type=float, help="of traffic for each figure, instead of what each needs")
     command.add_argument(
-        "--only", metavar="PART,...", help="uplink: cost, quiet, latency, drain, outage; all if left out"
+        "--only",
+        metavar="PART,...",
+        help=f"uplink: cost, quiet, latency, drain, outage; trip: {', '.join(PARTS)}; all if left out",
     )
     command.add_argument("--peers", action="store_true", help="uplink: install thingsboard-gateway beside, and compare")
+    command.add_argument("--cuts", type=int, default=CUTS, help=f"trip: real cuts for each figure ({CUTS})")
+    command.add_argument("--virtual", type=int, default=VIRTUAL_CUTS, help=f"trip: simulated cuts ({VIRTUAL_CUTS})")
     command.set_defaults(do=_do)
 
 

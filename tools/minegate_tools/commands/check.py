@@ -11,10 +11,11 @@ from minegate_tools.table import table
 
 _ABOUT = """\
 Reads gateway.toml and rules.toml of a site, tells every error in one line, and shows what would run. Starts nothing.
-The worst-case time of a limit is the sum of what can pass between an over-limit at the sensor and the open contact: the
-device's period, whatever its line carries first, the time-out of one dead neighbour, a tick of the interlock, and the
-relay node's lease, should its OPEN be lost. AQ 6201 allows 2 s. A line that cannot keep its devices' periods is an
-error.
+The worst-case time of a rule is the sum of what can pass between an over-limit at the sensor and the open contact: the
+device's period, whatever its line carries first, the time-outs of one or two neighbours that have just died, the port,
+the way through the processes, and the relay node's lease, should its OPEN be lost; and if the sensor falls silent at
+that moment, the silence that its rule endures. AQ 6201 allows 2 s. A rule that can be slower than its reaction_ms is an
+error that names the term to change, and so is a line that cannot keep its devices' periods.
 """
 
 
@@ -46,10 +47,11 @@ def shown(report: Report) -> str:
     """The report as tables."""
     titles = (
         "ports", "devices", "lines: how old a reading can become before the next one is in", "points", "areas",
-        "limits: worst case from the sensor to the open contact",
+        "rules", "worst cases, from the over-limit at the sensor to the open contact, in milliseconds",
     )  # fmt: skip
     tables = (
-        _ports(report), _devices(report), _lines(report), _points(report), _areas(report), _limits(report)
+        _ports(report), _devices(report), _lines(report), _points(report), _areas(report), _limits(report),
+        _times(report),
     )  # fmt: skip
     return "\n\n".join(f"{title}\n{text}" for title, text in zip(titles, tables, strict=True) if text)
 
@@ -125,14 +127,25 @@ def _areas(report: Report) -> str:
 
 
 def _limits(report: Report) -> str:
+    rows = ((limit.area, limit.point, limit.words) for limit in report.limits)
+    return table(("area", "point", "rule"), rows)
+
+
+def _times(report: Report) -> str:
+    """One line per path and case: every term of the sum, the sum, and what is allowed."""
     rows = (
         (
-            limit.area,
-            limit.point,
-            limit.words,
-            "-" if limit.worst is None else f"{limit.worst.total_ms:.0f} ms",
-            "" if limit.worst is None else limit.worst.sum(),
+            *((limit.area, limit.point) if not at else ("", "")),
+            case.name,
+            *(f"{part:.0f}" if part else "" for part in case.worst),
+            f"{case.worst.total_ms:.0f}",
+            f"{limit.limit_ms}" if case.worst.total_ms <= limit.limit_ms else f"{limit.limit_ms} TOO SLOW",
         )
         for limit in report.limits
+        for at, case in enumerate(limit.cases)
     )
-    return table(("area", "point", "limit", "worst case", "= period + line + dead neighbour + tick + output"), rows)
+    head = (
+        "area", "point", "case", "period", "line", "dead", "port", "silence", "processes", "tick", "output",
+        "sum ms", "allowed",
+    )  # fmt: skip
+    return table(head, rows)

@@ -102,8 +102,7 @@ def _repair(_: argparse.Namespace, config: Config, folder: Path) -> int:
             for loss in losses:
                 lost += loss.count
                 print(f"sequences {loss.first} to {loss.last} are lost ({loss.file} at byte {loss.offset})")
-                for event in (loss_event(loss, 0), *loss.loss_events):
-                    journal.append(EVENT, encode_event(event))
+                journal.append(EVENT, encode_event(loss_event(loss, 0)))
             journal.commit()
     finally:
         journal.close()

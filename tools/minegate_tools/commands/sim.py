@@ -17,10 +17,13 @@ from minegate_sim.mishaps import KINDS
 from minegate_sim.places import PLACES
 from minegate_sim.run import run
 from minegate_sim.scenario import ScenarioError, load, text_of
+from minegate_sim.section.section import shipped as sections
 from minegate_tools.progress import progress
 from minegate_tools.table import table
 
 SHIPPED = Path(minegate_sim.__file__).parent / "scenarios"
+FIRST = Path(minegate_sim.__file__).parent / "first.toml"
+HEADING = "Heading 1201 of the demo, with the example site"
 SEEDS_MAX = 1_000_000
 _AT_ONCE = 8  # seeds handed to a worker together
 
@@ -53,13 +56,13 @@ def _run(asked: argparse.Namespace) -> int:
         path = SHIPPED / f"{asked.file}.toml"
     try:
         scenario = load(path)
+        if asked.seed is not None:
+            scenario = msgspec.structs.replace(scenario, seed=asked.seed)
+        with progress(f"{scenario.title or path.stem}, {scenario.lasts_s:g} s of virtual time") as share:
+            outcome = run(scenario, progress=share)
     except ScenarioError as error:
-        print(error, file=sys.stderr)
+        print(error if str(path) in str(error) else f"{path}: {error}", file=sys.stderr)
         return 2
-    if asked.seed is not None:
-        scenario = msgspec.structs.replace(scenario, seed=asked.seed)
-    with progress(f"{scenario.title or path.stem}, {scenario.lasts_s:g} s of virtual time") as share:
-        outcome = run(scenario, progress=share)
     rows = [("kept" if each.kept else "BROKEN", each.words, each.why) for each in outcome.judged]
     rows += [("BROKEN", f"promise at {ms / 1000:.3f} s", text) for ms, text in outcome.breaches]
     print(table(("", "expected", "seen"), rows))
@@ -70,9 +73,12 @@ def _run(asked: argparse.Namespace) -> int:
 
 
 def _list(asked: argparse.Namespace) -> int:
-    rows = [(path.stem, load(path).title) for path in sorted(SHIPPED.glob("*.toml"))]
-    print(table(("scenario", "title"), rows), end="\n\n")
-    print(table(("place",), [(name,) for name in PLACES]), end="\n\n")
+    shipped = [(path.stem, load(path)) for path in sorted(SHIPPED.glob("*.toml"))]
+    rows = [(name, each.place, f"{each.lasts_s:g} s", each.title) for name, each in shipped]
+    print(table(("scenario", "place", "lasts", "title"), rows), end="\n\n")
+    titles = sections()
+    named = [(name, titles.get(name.removesuffix("-section"), "") if name != "heading" else HEADING) for name in PLACES]
+    print(table(("place", "is"), named), end="\n\n")
     print(table(("what", "targets", "means"), [(n, " ".join(k.targets), k.help) for n, k in KINDS.items()]))
     return 0
 
@@ -81,7 +87,11 @@ def _new(asked: argparse.Namespace) -> int:
     if asked.file.exists():
         print(f"{asked.file}: exists already", file=sys.stderr)
         return 1
-    asked.file.write_text((SHIPPED / "fan-stops.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    try:
+        asked.file.write_text(FIRST.read_text(encoding="utf-8"), encoding="utf-8")
+    except OSError as error:
+        print(f"{asked.file}: {error.strerror}", file=sys.stderr)
+        return 1
     print(f"{asked.file}: written; run it with `minegate sim run {asked.file}`")
     return 0
 

@@ -52,7 +52,7 @@ class Count:
     def _event(self, sequence: int, event: dict[str, Any]) -> None:
         self.sequences[sequence] += 1
         process = str(event["from"])
-        if event["kind"] == "loss" and "boot" in event:
+        if event["kind"] == "loss" and "boot" in event and event["last"] is not None:  # the demo's machine stays on
             self.lost[event["boot"]].add((event["first"], event["last"]))
         # link's own events have no number but the journal's; a loss that it declares names the boot that lost
         if process in NUMBERED:

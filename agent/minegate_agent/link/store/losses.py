@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections import deque
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-JOURNAL_FULL: Final = "journal_full"  # the byte budget forced the oldest segment away
+JOURNAL_THINNED: Final = "journal_thinned"  # the byte budget forced readings out of a segment
 JOURNAL_DAMAGED: Final = "journal_damaged"  # the medium did not keep it
 
 _WAITING_MAX = 1000
@@ -20,7 +21,7 @@ class Loss:
     """`count` records lie between `first` and `last` (both lost) and are gone.
 
     Times bound when they happened, as far as their neighbours tell. `file` and `offset`: where the damage begins.
-    `loss_events` are events of kind "loss" that were among them: they must be told again, or nobody would ever know.
+    `more`: what the event of a thinning says besides (link/ledger.py); there not everything in between is gone.
     """
 
     first: int
@@ -31,7 +32,7 @@ class Loss:
     to_utc_ms: int | None
     file: str
     offset: int
-    loss_events: tuple[dict[str, object], ...] = ()
+    more: Mapping[str, object] = field(default_factory=dict)
 
 
 class Losses:
@@ -57,7 +58,14 @@ class Losses:
                 self._serial += 1
                 self._open.append((self._serial, first, last))
                 self._wait(replace(loss, first=first, last=last, count=last - first + 1))
-                loss = replace(loss, loss_events=())  # once is enough
+            return self._serial
+
+    def declare_thinned(self, loss: Loss) -> int:
+        """Declare a thinning that will be done when this is settled. The same as `declare` for the rest."""
+        with self._lock:
+            self._serial += 1
+            self._open.append((self._serial, loss.first, loss.last))
+            self._waiting.append(loss)
             return self._serial
 
     def _new(self, first: int, last: int) -> list[tuple[int, int]]:
@@ -80,10 +88,9 @@ class Losses:
         return parts
 
     def _wait(self, loss: Loss) -> None:
-        """One event for a stretch of the same kind; and if nobody fetches them, counts stay exact and bounds widen."""
+        """If nobody fetches them, counts stay exact and bounds widen."""
         kept = self._waiting[-1] if self._waiting else None
-        follows = kept is not None and loss.reason == kept.reason == JOURNAL_FULL and loss.first == kept.last + 1
-        if kept is None or not (follows or len(self._waiting) >= _WAITING_MAX):
+        if kept is None or kept.reason != JOURNAL_DAMAGED or len(self._waiting) < _WAITING_MAX:
             self._waiting.append(loss)
             return
         times = [ms for ms in (kept.from_utc_ms, kept.to_utc_ms, loss.from_utc_ms, loss.to_utc_ms) if ms is not None]
@@ -94,7 +101,6 @@ class Losses:
             count=kept.count + loss.count,
             from_utc_ms=min(times, default=None),
             to_utc_ms=max(times, default=None),
-            loss_events=kept.loss_events + loss.loss_events,
         )
 
     def take(self, next_sequence: int) -> list[Loss]:
@@ -102,8 +108,7 @@ class Losses:
         with self._lock:
             taken, self._waiting = self._waiting, []
             if taken:
-                events = sum(1 + len(loss.loss_events) for loss in taken)
-                self._taken.append((self._serial, next_sequence + events - 1))
+                self._taken.append((self._serial, next_sequence + len(taken) - 1))
             return taken
 
     def settled(self, durable: int) -> int:

@@ -44,6 +44,11 @@ class Pending:
         if self._queue and not self.bytes + size <= limit:
             raise Full(f"journal: {self.bytes} bytes wait for the disk, limit pending_bytes_max {self._bytes_max}")
 
+    @property
+    def crowded(self) -> bool:
+        """Whether only the reserve is left."""
+        return self.bytes > self._bytes_max
+
     def add(self, waiting: Waiting) -> None:
         """Behind all others."""
         self._queue.append(waiting)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from minegate_agent.link.disk import Disk
 from minegate_agent.link.records import utc_ms_of
+from minegate_agent.link.store.form import STUB
 from minegate_agent.link.store.losses import JOURNAL_DAMAGED, Loss, Losses
 from minegate_agent.link.store.shelf import Shelf, Stretch
 from minegate_agent.link.store.walk import Walk
@@ -68,9 +69,12 @@ class Reader:
         next_mark = stretch.begin + self._shelf.spacing
         for stored in walk:
             record = Record(stored.sequence, stored.klass, stored.body)
-            lost = range(after + 1, stored.sequence)
+            lost = range(after + 1, stored.sequence - stored.gone)
             if lost and not self._settled(stretch.path, lost, released, whole, [*met, record]):
                 return after
+            if stored.klass == STUB:
+                after, whole = stored.sequence, stored.end
+                continue
             if not basket.takes(record):
                 self._shelf.remember(after, stretch.path, stored.at)
                 self._shelf.found(stretch.path, stored.sequence, stored.at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +11,21 @@ from minegate_agent.link.disk import Disk, Entry
 from minegate_agent.link.records import origin_of
 from minegate_agent.link.store.appear import FRESH_SUFFIX, appear, close_quietly
 from minegate_agent.link.store.chain import START, linked
-from minegate_agent.link.store.form import HEADER_BYTES, Header, Origin, Stored, Strange, first_of, unpack_header
+from minegate_agent.link.store.form import (
+    HEADER_BYTES,
+    STUB,
+    Header,
+    Name,
+    Origin,
+    Stored,
+    Strange,
+    said_by,
+    unpack_header,
+)
 from minegate_agent.link.store.origins import Origins
 from minegate_agent.link.store.shelf import Segment
 from minegate_agent.link.store.tail import Tail
+from minegate_agent.link.store.thinning import NO_READINGS
 from minegate_agent.link.store.walk import Walk
 from minegate_agent.link.store.window import CHUNK_BYTES, Window
 
@@ -41,27 +52,48 @@ class Recovered(NamedTuple):
 def recover(disk: Disk, folder: Path) -> Recovered:
     """Read every header and walk through the last segment only. Raises NotOurs or OSError."""
     entries = disk.list(folder)
-    for entry in entries:
-        if entry.name.endswith(FRESH_SUFFIX):
-            disk.delete(folder / entry.name)
-    sized = sorted((first, entry) for entry in entries if (first := first_of(entry.name)) is not None)
-    headers = [_header(disk, folder, first, entry) for first, entry in sized]
-    segments = [Segment(folder / entry.name, first, first - 1, entry.size) for first, entry in sized]
+    current, left_over = latest(entries)
+    for name in [*(entry.name for entry in entries if entry.name.endswith(FRESH_SUFFIX)), *left_over]:
+        disk.delete(folder / name)
+    headers = [_header(disk, folder, name.first, entry) for name, entry in current]
+    segments = [
+        Segment(folder / entry.name, name.first, name.first - 1, entry.size, name.level, name.level == NO_READINGS)
+        for name, entry in current
+    ]
     for segment, following in pairwise(segments):
         segment.last = following.first - 1
     origins, chain = _before_last(disk, segments, headers)
     if not segments:
         return Recovered(segments, origins, None, 0, chain)
     disk.sync_folder(folder)  # the process before may have failed to, and what is appended now needs the file's name
-    tail, cut_bytes, chain = _reopen(disk, segments[-1], origins, chain, whole_header=headers[-1] is not None)
+    newest = headers[-1]
+    trusted = newest is not None and not newest.thinned
+    tail, cut_bytes, chain = _reopen(disk, segments[-1], origins, chain, trusted=trusted)
     return Recovered(segments, origins, tail, cut_bytes, chain)
+
+
+def latest(entries: Iterable[Entry]) -> tuple[list[tuple[Name, Entry]], list[str]]:
+    """The segments in order, and the names of files that a more thinned one stands for."""
+    found: dict[int, tuple[Name, Entry]] = {}
+    left_over: list[str] = []
+    for entry in entries:
+        name = said_by(entry.name)
+        if name is None:
+            continue
+        other = found.setdefault(name.first, (name, entry))
+        if other[0].level < name.level:
+            found[name.first] = (name, entry)
+            left_over.append(other[1].name)
+        elif other[0] != name:
+            left_over.append(entry.name)
+    return sorted(found.values()), left_over
 
 
 def _header(disk: Disk, folder: Path, first: int, entry: Entry) -> Header | None:
     """None if it is damaged: the name says where the segment starts, and other headers know the origins."""
     path = folder / entry.name
     try:
-        header = unpack_header(Window(disk, path, entry.size).see(0, HEADER_BYTES)[0])
+        header = unpack_header(Window(disk, path, min(entry.size, HEADER_BYTES)).see(0, HEADER_BYTES)[0])
     except Strange as strange:
         if strange.format:
             raise NotOurs(f"{path}: {strange}") from strange
@@ -77,9 +109,15 @@ def _before_last(disk: Disk, segments: list[Segment], headers: list[Header | Non
     chain = header.chain if header is not None else START
     for segment in segments[newest:-1]:
         for stored in Walk(Window(disk, segment.path, segment.size), HEADER_BYTES, segment.first - 1, segment.last):
-            origins.note(origin_in(stored))
-            chain = linked(chain, stored.sequence, stored.klass, stored.body)
+            chain = _followed(stored, origins, chain)
     return origins, chain
+
+
+def _followed(stored: Stored, origins: Origins, chain: bytes) -> bytes:
+    if stored.klass == STUB:
+        return chain
+    origins.note(origin_in(stored))
+    return linked(chain, stored.sequence, stored.klass, stored.body)
 
 
 def origin_in(stored: Stored) -> Origin | None:
@@ -88,7 +126,7 @@ def origin_in(stored: Stored) -> Origin | None:
 
 
 def _reopen(
-    disk: Disk, last: Segment, origins: Origins, chain: bytes, *, whole_header: bool
+    disk: Disk, last: Segment, origins: Origins, chain: bytes, *, trusted: bool
 ) -> tuple[Tail | None, int, bytes]:
     """Find the end of the last segment, cut what is behind it, and make durable what a killed process had written.
 
@@ -97,8 +135,7 @@ def _reopen(
     """
     walk = Walk(Window(disk, last.path, last.size), HEADER_BYTES, last.first - 1, _SEQUENCE_MAX)
     for stored in walk:
-        origins.note(origin_in(stored))
-        chain = linked(chain, stored.sequence, stored.klass, stored.body)
+        chain = _followed(stored, origins, chain)
     cut_bytes = max(last.size - walk.whole, 0)
     last.last, last.size = walk.sequence, max(walk.whole, HEADER_BYTES)
     file = disk.open(last.path)
@@ -110,7 +147,7 @@ def _reopen(
         close_quietly(file)
         file = appear(disk, last.path, _chunks(disk, last))  # after a failed sync only a new file can be trusted
     tail = Tail(last.path, last.size, file)
-    tail.trusted = whole_header
+    tail.trusted = trusted  # a thinned segment or one without a header is not written on
     return tail, cut_bytes, chain
 
 

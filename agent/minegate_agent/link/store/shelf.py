@@ -18,12 +18,17 @@ _PLACES_MAX = 8  # readers whose place is remembered exactly
 
 @dataclass(slots=True)
 class Segment:
-    """Durable records `first`..`last` (none if last < first) in the first `size` bytes of the file."""
+    """Durable records `first`..`last` (none if last < first) in the first `size` bytes of the file.
+
+    `level`: how often it was thinned; `bare`: nothing is left in it that may be.
+    """
 
     path: Path
     first: int
     last: int
     size: int
+    level: int = 0
+    bare: bool = False
     _sequences: array[int] = field(default_factory=lambda: array("Q"))
     _offsets: array[int] = field(default_factory=lambda: array("Q"))
 
@@ -58,6 +63,7 @@ class Shelf:
     def __init__(self, segments: list[Segment], segment_bytes: int, floor: int) -> None:
         self._lock = threading.Lock()
         self._segments = segments
+        self._bytes = sum(segment.size for segment in segments)
         self._floor = floor  # what was the last sequence if there is no segment
         self.spacing = segment_bytes // _MARKS_MAX  # bytes between two marks
         self._places: dict[int, tuple[Path | None, int]] = {}  # last sequence read -> where the next record begins
@@ -84,7 +90,7 @@ class Shelf:
     def bytes_used(self) -> int:
         """Bytes of all segments."""
         with self._lock:
-            return sum(segment.size for segment in self._segments)
+            return self._bytes
 
     def next_above(self, after: int) -> Stretch | None:
         """The oldest segment with records above this sequence, and where to begin in it."""
@@ -116,15 +122,17 @@ class Shelf:
         """A new last segment, in place of one of the same name that held nothing durable."""
         with self._lock:
             if self._segments and self._segments[-1].path == segment.path:
-                self._segments.pop()
+                self._bytes -= self._segments.pop().size
             assert not self._segments or self._segments[-1].last < segment.first, (self._segments[-1], segment)
             self._segments.append(segment)
+            self._bytes += segment.size
 
     def grow(self, last: int, size: int) -> None:
         """The last segment's records up to `last` are durable; they end at byte `size`."""
         with self._lock:
             segment = self._segments[-1]
             segment.mark(segment.last + 1, segment.size, self.spacing)  # here the new group began
+            self._bytes += size - segment.size
             segment.last, segment.size = last, size
 
     def oldest_sealed(self) -> Segment | None:
@@ -136,7 +144,21 @@ class Shelf:
         """Nobody reads the first segment any longer."""
         with self._lock:
             assert len(self._segments) > 1, "the last segment stays"
-            del self._segments[0]
+            self._bytes -= self._segments.pop(0).size
+
+    def sealed(self) -> list[Segment]:
+        """All segments but the last; oldest first."""
+        with self._lock:
+            return self._segments[:-1]
+
+    def replace(self, path: Path, thinned: Segment) -> None:
+        """The segment of this path is now the thinned one; a reader that is still in the old file starts again."""
+        with self._lock:
+            index = bisect_right(self._segments, thinned.first, key=lambda segment: segment.first) - 1
+            old = self._segments[index]
+            assert old.path == path, (old, thinned)
+            self._segments[index] = thinned
+            self._bytes += thinned.size - old.size
 
     def holds(self, path: Path) -> bool:
         """Whether the segment is still to be read."""

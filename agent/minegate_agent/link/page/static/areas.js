@@ -93,6 +93,7 @@ function leaseWord(known, ms) {
 }
 
 function contact({ contact: word, state: power }) {
+  if (word === "unread") return ["plain", "unknown", t("contact.unread")];
   const safe = word === "open" || (word === "closed" && power === "permitted");
   const symbol = word === "open" ? "cut" : word === "closed" ? "power" : "warn";
   return [safe ? "plain" : "bad", symbol, t(`contact.${word}`)];

@@ -41,7 +41,8 @@ export function why(row) {
 }
 
 export function words(event) {
-  const key = has(`event.${event.kind}`) ? `event.${event.kind}` : "event.other";
+  const open = event.kind === "loss" && event.last === null; // how much it was, nobody knows
+  const key = open ? "event.open_end" : has(`event.${event.kind}`) ? `event.${event.kind}` : "event.other";
   const point = pointOf(event);
   const shown = point ?? { decimals: 2, unit: "", quantity: "" };
   return t(key, {
