@@ -35,6 +35,7 @@ from minegate_agent.site import Site, load_site
 
 FLUSH_S = 1.0  # of the 2 s in which a process ends
 DRAW_AFTER_S = 2.0
+FOLLOW_S = 0.25  # between two looks at how far the journal is
 
 log = logging.getLogger("link")
 
@@ -203,6 +204,7 @@ class Link:
             last = await self._committer.durable.above(self._committer.durable.value)
             if not self._consumers.uplinks:
                 self._journal.release(last)
+            await asyncio.sleep(FOLLOW_S)
 
     def _show_delivery(self) -> None:
         consumers = self._consumers

@@ -55,6 +55,7 @@ class Committer:
         self._on_disk = on_disk
         self._waiting = asyncio.Event()
         self._due_s = 0.0  # on the loop's clock, while something waits
+        self._read_s = float("-inf")  # when the last readings came
         self._many = asyncio.Event()
         self._error = ""
         self._trouble = ""
@@ -72,7 +73,10 @@ class Committer:
             return sequence
 
     async def append_all(self, readings: Sequence[tuple[bytes, Origin]], age_s: float) -> int:
-        """Give readings that came together their sequences, and return the first; the oldest of them has that age."""
+        """Give readings that came together their sequences, and return the first; the oldest of them has that age.
+
+        They wait for others, unless there were none for a while: then there is nothing to gather.
+        """
         while True:
             try:
                 first = self._journal.append_all(readings)
@@ -80,7 +84,9 @@ class Committer:
                 await self._room()
                 continue
             self.recent.note([Record(first + at, SCAN, body) for at, (body, _) in enumerate(readings)])
-            self._wake(age_s)
+            now_s = asyncio.get_running_loop().time()
+            self._wake(age_s if now_s - self._read_s < IDLE_S else self._commit_s)
+            self._read_s = now_s
             return first
 
     async def event(self, event: dict[str, object], origin: Origin | None = None) -> int:

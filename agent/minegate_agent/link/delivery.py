@@ -35,8 +35,9 @@ ASKED_MAX = 20  # ranges that somebody wants again; the last ones count
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is delivered, and how it is cut: a live block goes out when it has `records_max` records, or `block_ms`
-    after its first one was read. `streams`: what this consumer wants of live, history and event.
+    """What is delivered, and how it is cut: a live block goes out when it has `records_max` records, `block_ms` after
+    its first one was read, or `block_ms` after the block before it, whichever is first. `streams`: what this consumer
+    wants of live, history and event.
     """
 
     journal: Journal
@@ -146,15 +147,16 @@ class Delivery:
 
     async def _live_lane(self, position: int, tasks: asyncio.TaskGroup) -> None:
         source = self._source
-        begun = False
+        free_ms = source.clock.monotonic_ms()  # when the next block may go, if its readings can wait that long
         while True:
             if not source.durable.value > position:
                 if source.watermark.ranges.upto == position:
                     await self._on_taken()
                 await source.durable.above(position)
-            if begun and source.durable.value - position < source.records_max:
-                await asyncio.sleep(self._block_left_ms(position + 1) / 1000)
-            begun = True  # the first block waits for nothing: somebody has waited long enough
+            if source.durable.value - position < source.records_max:
+                idle_ms = free_ms - source.clock.monotonic_ms()
+                await asyncio.sleep(max(0, min(idle_ms, self._block_left_ms(position + 1))) / 1000)
+            free_ms = source.clock.monotonic_ms() + source.block_ms
             records, last = await self._read(position, source.durable.value, BLOCK_BYTES_MAX)
             if last == position:
                 await asyncio.sleep(RETRY_S)  # the disk is away, or damage waits to be declared

@@ -26,10 +26,12 @@ GAP = "gap"
 UNREADABLE = "unreadable"
 HELLO_S = 5.0
 REFUSED_S = 5.0  # how long a field that cannot be served is kept waiting, so that it does not come back at once
-RETRY_S = 1.0
 TOGETHER_ITEMS = 100  # readings that are journaled in one go, between two turns of the loop
 TOGETHER_BYTES = 1_000_000
+CONFIRM_ITEMS = 100  # so many at once are confirmed at once: field sends only some thousand that are not
+CONFIRM_S = 0.5
 SHOWN_MS = 1000  # of readings that come together from a shorter time the newest is shown
+RETRY_S = 1.0
 
 log = logging.getLogger("link")
 
@@ -203,15 +205,18 @@ class Intake:
             log.warning("field gone, boot %d", greeting.boot)
 
     async def _confirm(self, boot: int, writer: asyncio.StreamWriter) -> None:
-        """Tell field what is on disk, first of all and then as it grows."""
+        """Tell field what is on disk: first of all, then as it grows, but not for a handful more often than needed."""
         told = -1
         while True:
             durable = self._committer.durable.value
             number = self._journal.origins.get(boot, 0)
             if number != told:
-                told = number
                 writer.write(frame({"k": "have", "boot": boot, "number": number}))
                 await writer.drain()
+            few = number - told < CONFIRM_ITEMS
+            told = number
+            if few:
+                await asyncio.sleep(CONFIRM_S)
             await self._committer.durable.above(durable)
 
     async def _take(self, greeting: Hello, reader: asyncio.StreamReader) -> None:
