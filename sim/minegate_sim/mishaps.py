@@ -111,8 +111,8 @@ def _bus(fault: Callable[[Mishap], dict[str, object]]) -> tuple[Act, Act]:
     """A fault of bus/faults.py, on the bus that the target is or hangs on."""
 
     def set_to(mine: Mine, mishap: Mishap, on: bool) -> None:
-        port = _PORT_OF.get(mishap.target, mishap.target)
-        _do(mine, {"do": "bus", "port": port, "on": on, "fault": fault(mishap)})
+        port = {"port": mishap.target} if mishap.target in mine.place.ends else {}
+        _do(mine, {"do": "bus", **port, "on": on, "fault": fault(mishap)})
 
     return (lambda mine, mishap: set_to(mine, mishap, True)), (lambda mine, mishap: set_to(mine, mishap, False))
 
@@ -170,9 +170,6 @@ def _step_clock(mine: Mine, mishap: Mishap) -> None:
         clock.step(1000.0 * mishap.value)
 
 
-_PORT_OF = {
-    "T1-head": "rs485-1", "T2-head": "rs485-1", "fan-node": "rs485-2", "relay": "relay-1", "roadheader": "can-1",
-}  # fmt: skip
 HEADS = ("T1-head", "T2-head", "fan-node")
 NODES = (*HEADS, "relay")
 LINES = ("rs485-1", "rs485-2")

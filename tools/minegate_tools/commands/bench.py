@@ -18,6 +18,7 @@ _WHAT = {
     "can": "a CAN bus: frames lost, CPU",
     "uplink": "the whole agent through a broker: CPU, memory, latency, bytes, backlog, outage",
     "trip": "from over-limit to open contact, on real processes, with faults, and in virtual time",
+    "sim": "virtual time: a shift, and a day without an uplink",
 }
 
 

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,7 @@ import minegate_sim
 from minegate_interlock.told import log as interlock
 from minegate_sim.explore import Explored, explore, scenario_of, shrink
 from minegate_sim.mishaps import KINDS
-from minegate_sim.places import titles
+from minegate_sim.places import PLACES, titles
 from minegate_sim.report.page import page
 from minegate_sim.run import Outcome, run
 from minegate_sim.scenario import ScenarioError, load, text_of
@@ -48,6 +49,7 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     many = words.add_parser("explore", help="random mishaps against the promises")
     many.add_argument("--seeds", type=int, default=200, metavar="N", help="how many (200)")
     many.add_argument("--first", type=int, default=1, metavar="SEED", help="the first seed (1)")
+    many.add_argument("--place", choices=sorted(PLACES), default="heading", help="where (heading)")
     many.add_argument("--workers", type=int, default=2, metavar="N", help="processes (2)")
     many.add_argument("--out", type=Path, default=Path("failures"), metavar="DIR", help="where failing plans go")
     many.set_defaults(do=_explore)
@@ -120,7 +122,7 @@ def _explore(asked: argparse.Namespace) -> int:
         return 2
     _quiet()
     failures = 0
-    for found in _explored(asked.first, asked.seeds, asked.workers):
+    for found in _explored(asked.place, range(asked.first, asked.first + asked.seeds), asked.workers):
         failures += 1
         small = shrink(found.scenario)
         breaches = explore(small).breaches or found.breaches
@@ -133,17 +135,21 @@ def _explore(asked: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _explored(first: int, seeds: int, workers: int) -> Iterator[Explored]:
+def _explored(place: str, seeds: range, workers: int) -> Iterator[Explored]:
     """Those that broke a promise, in the order of their seeds."""
-    with progress(f"{seeds} seeds from {first}") as share, ProcessPoolExecutor(workers, initializer=_quiet) as pool:
-        for done, found in enumerate(pool.map(_one, range(first, first + seeds), chunksize=_AT_ONCE), 1):
-            share(done / seeds)
+    one = partial(_one, place)
+    with (
+        progress(f"{len(seeds)} seeds from {seeds.start}, {place}") as share,
+        ProcessPoolExecutor(workers, initializer=_quiet) as pool,
+    ):
+        for done, found in enumerate(pool.map(one, seeds, chunksize=_AT_ONCE), 1):
+            share(done / len(seeds))
             if found.breaches:
                 yield found
 
 
-def _one(seed: int) -> Explored:
-    return explore(scenario_of(seed))
+def _one(place: str, seed: int) -> Explored:
+    return explore(scenario_of(seed, place))
 
 
 def _quiet() -> None:
