@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 
 from minegate_agent.field.tap import Tap
+from minegate_drivers.capture import parse
 from minegate_drivers.gas_head import GasHead
 from minegate_drivers.sdk import Heard, Quality
+from minegate_drivers.testkit import play
 from minegate_sim.section.section import Section, load
 from minegate_tools.bus.replayed import replayed
 from minegate_tools.bus.traffic import RESULT, TRAFFIC, Lost, RecordingError, Said, from_zero, read
@@ -120,6 +122,32 @@ def test_while_nobody_records_nothing_is_said() -> None:
     tap.put = heard.append
     asyncio.run(speaks(tap))
     assert len(heard) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "steps"), [
+        ("longwall", "T0-head", 12), ("longwall", "shearer-plc", 100), ("heading", "rail-robot", 6),
+        ("heading", "roadheader", 80), ("heading", "fan-node", 12), ("pump-station", "pump-plc", 15),
+    ],
+)  # fmt: skip
+def test_one_device_of_a_recording_is_a_capture_that_tests_its_driver(
+    name: str, device: str, steps: int, tmp_path: Path
+) -> None:
+    folder = Path(__file__).parent / "recordings" / name
+    done = replay(folder, "--capture", device)
+    assert (done.returncode, done.stderr) == (0, "")
+    path = tmp_path / "device.cap"
+    path.write_text(done.stdout, encoding="utf-8")
+    for file in folder.glob("*.toml"):
+        shutil.copy(file, tmp_path)
+    assert list(play(parse(done.stdout, path.name), tmp_path)) == []
+    assert len(parse(done.stdout, path.name).steps) >= steps
+
+
+def test_a_device_that_was_not_recorded_is_told_in_one_line() -> None:
+    done = replay(RECORDINGS[0], "--capture", "T9")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "'T9' is not one of" in done.stderr
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import pytest
 import minegate_sim
 from browser import open_browser
 from minegate_sim.report.axis import clock, round_step, time_axis, value_axis
+from minegate_sim.report.bands import power
 from minegate_sim.report.history import History, true_s
 from minegate_sim.report.page import page
 from minegate_sim.run import Outcome, run
@@ -89,6 +90,12 @@ def test_every_shipped_text_has_both_languages() -> None:
     headings = re.findall(r"<h[23]>(.*?)</h[23]>", text)
     assert len(headings) >= 9
     assert all('<span lang="zh">' in heading for heading in headings)
+
+
+def test_what_ran_from_the_beginning_is_drawn_from_the_beginning() -> None:
+    seen = run(Scenario(place="heading", lasts_s=9.0, at=[At(t=6.0, what="fan_stop")]), keep_history=True).seen
+    fan = next(row for row in power(seen, 9.0).rows if row.name == "fan")
+    assert [(round(begin, 1), round(end, 1)) for begin, end in fan.spans] == [(0.0, 6.0)]
 
 
 def test_backlog_and_latency_show_the_outage() -> None:

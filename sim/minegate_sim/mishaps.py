@@ -203,6 +203,7 @@ KINDS: dict[str, Kind] = {
     "noise": Kind("each bit on a bus is wrong with probability `value`", *_bus(
         lambda m: {"fault": "noise", "bit_error_rate": m.value}), PORTS, values=(0.0001, 0.01), lasts_s=(0.5, 8.0),
         of="port"),
+    # without `of`: a robot hangs on no bus, so these befall the devices of heading 1201 only
     "babble": Kind("a device talks unasked every `value` ms; on CAN with the highest priority", *_bus(_babbling),
                    (*NODES, "roadheader"), values=(2, 200), lasts_s=(0.2, 8.0)),
     "wrong_rate": Kind("a device is set to another rate; on CAN it sends error frames until it is off the bus",

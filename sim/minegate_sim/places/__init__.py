@@ -26,6 +26,16 @@ PLACES: dict[str, Callable[..., Place]] = _BUILT | {
 }
 
 
+def titles() -> dict[str, str]:
+    """Every place, and what it is."""
+    built = {
+        "heading": "Heading 1201 of the demo, with the example site",
+        "airway": "Return airway with one head and one relay, for shifts",
+        "substation": "Substation with 200 points and no relay, for days",
+    }
+    return built | {name: plan_of(name).title_en for name in PLACES if name not in built}
+
+
 def plan_of(place: str) -> Plan:
     """The section behind a place. OSError if there is no such file; ValueError if the place is no section."""
     if place in _BUILT:

@@ -115,14 +115,14 @@ class Airway:
         self._next_ms = 0.0
         self._truths = [Truth(0.0, "contact_open", {"contact": OUTPUT})]
 
-    def site(self) -> Mapping[str, str]:
-        """See Place."""
-        return {FILE: GATEWAY, "rules.toml": RULES}
-
     @property
     def devices(self) -> Collection[str]:
         """See Place."""
-        return self.faults
+        return self.faults.keys()
+
+    def site(self) -> Mapping[str, str]:
+        """See Place."""
+        return {FILE: GATEWAY, "rules.toml": RULES}
 
     def step(self, now_ms: float) -> None:
         """See Place."""

@@ -82,6 +82,11 @@ class Substation:
         self._next_ms = 0.0
         self._truths: list[Truth] = []
 
+    @property
+    def devices(self) -> Collection[str]:
+        """See Place."""
+        return self.faults.keys()
+
     def site(self) -> Mapping[str, str]:
         """See Place."""
         points = [
@@ -99,11 +104,6 @@ class Substation:
             for number, name in enumerate(STATES)
         ]
         return {FILE: "\n".join([_GATEWAY, *points]), "cabinet.toml": "\n".join([_MAP, *fields])}
-
-    @property
-    def devices(self) -> Collection[str]:
-        """See Place."""
-        return self.faults
 
     def step(self, now_ms: float) -> None:
         """See Place."""

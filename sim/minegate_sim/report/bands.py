@@ -154,7 +154,8 @@ def _moves(values: list[float]) -> bool:
 
 
 def _spans(changes: list[tuple[float, bool]], lasts_s: float) -> tuple[tuple[float, float], ...]:
-    found, since = [], None
+    """What is first told to go off was on from the beginning: the place said so before anybody listened."""
+    found, since = [], 0.0 if changes and not changes[0][1] else None
     for s, on in changes:
         if on and since is None:
             since = s

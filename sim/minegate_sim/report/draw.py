@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from math import isfinite
 
-from minegate_sim.report.axis import LEFT, RIGHT, WIDTH, Axis, clock, time_axis, value_axis
+from minegate_sim.report.axis import LEFT, RIGHT, SECONDS_MAX, WIDTH, Axis, clock, time_axis, value_axis
 from minegate_sim.report.bands import Band, Line, Rows
 from minegate_sim.report.marks import Mark
 
@@ -97,7 +97,9 @@ def _time(x: Axis, top: float) -> list[str]:
             f'<line class="axis" x1="{x.at(tick):.1f}" x2="{x.at(tick):.1f}" y1="{top:.1f}" y2="{top + 4:.1f}"/>'
         )
         found.append(f'<text class="time" x="{x.at(tick):.1f}" y="{top + 17:.1f}">{clock(tick, x.high)}</text>')
-    return [*found, f'<text class="unit" x="{LEFT - 8}" y="{top + 17:.1f}">s</text>']
+    return (
+        [*found, f'<text class="unit" x="{LEFT - 8}" y="{top + 17:.1f}">s</text>'] if x.high <= SECONDS_MAX else found
+    )
 
 
 def _time_ticks(x: Axis) -> list[float]:

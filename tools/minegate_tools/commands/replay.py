@@ -9,6 +9,7 @@ from pathlib import Path
 
 from minegate_drivers.capture import CaptureError, parse
 from minegate_drivers.replay import scans
+from minegate_tools.bus.extract import capture
 from minegate_tools.bus.replayed import replayed
 from minegate_tools.bus.traffic import RESULT, RecordingError, read
 
@@ -26,6 +27,7 @@ A folder from `minegate record` is played through all of its drivers and the jud
 `--diff` without a file compares with what the version that recorded it made of it:
 
   minegate replay monday --diff                         differing requests, scans and verdicts; exit code 1 if any
+  minegate replay monday --capture T1-head > T1.cap     one device of it as a capture: a test for its driver
 
 What a capture itself expects of its frames is checked by `python -m minegate_drivers.testkit gas.cap`.
 """
@@ -43,6 +45,7 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     command.add_argument(
         "--diff", metavar="SCANS", type=Path, nargs="?", const=OWN, help="compare with the output of an earlier replay"
     )
+    command.add_argument("--capture", metavar="DEVICE", dest="device", help="print one device's part as a text capture")
     command.set_defaults(do=_do)
 
 
@@ -55,6 +58,9 @@ def _do(asked: argparse.Namespace) -> int:
             print(f"{path}: a capture has no result of its own; name a file after --diff", file=sys.stderr)
             return 2
     try:
+        if asked.device is not None:
+            print("".join(f"{line}\n" for line in capture(*read(path), asked.device)), end="")
+            return 0
         before = against.read_text(encoding="utf-8").splitlines() if against else None
         found = _found(path)
     except (OSError, UnicodeDecodeError, CaptureError, RecordingError, ValueError) as error:

@@ -15,11 +15,10 @@ import msgspec
 import minegate_sim
 from minegate_sim.explore import Explored, explore, scenario_of, shrink
 from minegate_sim.mishaps import KINDS
-from minegate_sim.places import PLACES
+from minegate_sim.places import PLACES, titles
 from minegate_sim.report.page import page
 from minegate_sim.run import Outcome, run
 from minegate_sim.scenario import ScenarioError, load, text_of
-from minegate_sim.section.section import shipped as sections
 from minegate_tools.bus.traffic import TRAFFIC, from_zero
 from minegate_tools.commands.record import finish
 from minegate_tools.progress import progress
@@ -27,7 +26,6 @@ from minegate_tools.table import table
 
 SHIPPED = Path(minegate_sim.__file__).parent / "scenarios"
 FIRST = Path(minegate_sim.__file__).parent / "first.toml"
-HEADING = "Heading 1201 of the demo, with the example site"
 SEEDS_MAX = 1_000_000
 _AT_ONCE = 8  # seeds handed to a worker together
 
@@ -99,9 +97,7 @@ def _list(asked: argparse.Namespace) -> int:
     shipped = [(path.stem, load(path)) for path in sorted(SHIPPED.glob("*.toml"))]
     rows = [(name, each.place, f"{each.lasts_s:g} s", each.title) for name, each in shipped]
     print(table(("scenario", "place", "lasts", "title"), rows), end="\n\n")
-    titles = sections()
-    named = [(name, titles.get(name.removesuffix("-section"), "") if name != "heading" else HEADING) for name in PLACES]
-    print(table(("place", "is"), named), end="\n\n")
+    print(table(("place", "is"), list(titles().items())), end="\n\n")
     print(table(("what", "targets", "means"), [(n, " ".join(k.targets), k.help) for n, k in KINDS.items()]))
     return 0
 
