@@ -34,7 +34,6 @@ from minegate_agent.link.world import LinkWorld
 from minegate_agent.site import Site, load_site
 
 FLUSH_S = 1.0  # of the 2 s in which a process ends
-DRAW_AFTER_S = 2.0
 FOLLOW_S = 0.25  # between two looks at how far the journal is
 
 log = logging.getLogger("link")
@@ -63,6 +62,7 @@ class Link:
         self._bases = ClockBases.open(folder / "clock.json", world.disk)
         self._start = self._bases.begin(world.machine, self._journal.last_sequence + 1)
         self.view = View(site)
+        self._drawn = False
         self._ahead = Ahead()
         self._committer = Committer(
             self._journal,
@@ -98,12 +98,11 @@ class Link:
                 "budget": self._committer.keep_budget(),
                 "intake": self._intake.serve(sockets / "scans.sock"),
                 "verdicts": self._verdicts.keep_listening(sockets / "verdicts.sock"),
-                "status": status.serve(sockets / "status.sock", self._document),
-                "page": keep_page(self._site.config.page, self.view, self._world.clock),
+                "status": status.serve(sockets / "status.sock", self._status),
+                "page": keep_page(self._site.config.page, self.view, self._world.clock, self._draw),
                 "clock": watch(self._world.clock, lambda ms: self._committer.own_event("clock_step", step_ms=ms)),
                 "clock-base": tell_first_sync(self._bases, self._start, self._world.clock, self._tell_clock_set),
                 "delivery": self._follow(),
-                "limits": self._draw(),
                 **self._consumers.jobs(),
                 **self._anchoring(),
             }
@@ -190,12 +189,18 @@ class Link:
                 log.error("uplink %s: %s", name, cursor.trouble)
 
     async def _draw(self) -> None:
-        """The page's limit lines come out of rules.toml, whose reader is no small program: readings go first."""
-        await asyncio.sleep(DRAW_AFTER_S)
+        """The page's limit lines come out of rules.toml. Its reader is no small program: loaded when somebody looks."""
+        if self._drawn:
+            return
+        self._drawn = True
         shown = await asyncio.to_thread(import_module, "minegate_agent.link.shown_limits")
         drawn = await asyncio.to_thread(shown.drawn, self._site.folder)
         self.view.draw(drawn.limits, drawn.titles)
         self.view.draw_proofs(drawn.tests, await asyncio.to_thread(shown.passed, self._site.run_folder))
+
+    async def _status(self) -> dict[str, object]:
+        await self._draw()
+        return self._document()
 
     async def _follow(self) -> None:
         """Show how far the journal is. Without a configured uplink nobody is waited for, so old segments may go."""

@@ -9,49 +9,23 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from itertools import pairwise
 
-from minegate_agent.clock import Clock
-from minegate_agent.link.advance import Advance
-from minegate_agent.link.ahead import KEPT_MAX, Ahead
-from minegate_agent.link.births import Births
+from minegate_agent.link.ahead import KEPT_MAX
 from minegate_agent.link.broker import Session
 from minegate_agent.link.confirmed import Range
-from minegate_agent.link.formats import Format, Message
-from minegate_agent.link.journal import Journal, Record
+from minegate_agent.link.formats import Message
+from minegate_agent.link.journal import Record
 from minegate_agent.link.pace import Pace
 from minegate_agent.link.payload import BIRTH, HISTORY, LIVE, LIVE_MS, STATE
 from minegate_agent.link.receipts import Receipts
-from minegate_agent.link.recent import Recent
 from minegate_agent.link.records import utc_ms_of
-from minegate_agent.link.watermark import Watermark
+from minegate_agent.link.source import Source
 
 BLOCK_BYTES_MAX = 100_000  # of records: below the 128 kB that the strictest public brokers take as one message
 EVENTS_MAX = 100  # in one message
 RETRY_S = 1.0
 ASKED_MAX = 20  # ranges that somebody wants again; the last ones count
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What is delivered, and how it is cut: a live block goes out when it has `records_max` records, `block_ms` after
-    its first one was read, or `block_ms` after the block before it, whichever is first. `streams`: what this consumer
-    wants of live, history and event.
-    """
-
-    journal: Journal
-    births: Births
-    durable: Advance
-    recent: Recent
-    watermark: Watermark
-    ahead: Ahead
-    clock: Clock
-    form: Format
-    receipts: Receipts | None
-    streams: frozenset[str]
-    records_max: int
-    block_ms: int
 
 
 class Delivery:

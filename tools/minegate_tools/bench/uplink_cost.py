@@ -32,6 +32,8 @@ async def rows(folder: Path, seconds: float | None, peers: bool) -> AsyncIterato
     lasting = seconds or SECONDS
     async with stage(folder / "cost", _FAST, wire=False) as ours:
         used, values, received, span_s, wire = await _agent(ours, folder / "agent.log", lasting)
+        if not received:
+            raise RuntimeError("nothing was delivered; see the words of the agent above")
         us = used.cpu_s * 1e6 / values
         yield at_least("values/s, read, on disk and delivered", received / span_s, VALUES_PROMISED)
         yield at_most(

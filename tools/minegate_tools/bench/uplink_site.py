@@ -73,6 +73,7 @@ name = "s{number}"
 port = "line"
 driver = "modbus"
 period_ms = {period_ms}
+timeout_ms = 100
 options = {{ map = "bench.toml", station = {number} }}
 
 [[point]]
@@ -117,6 +118,7 @@ def _rules(asked: Asked) -> str:
     head = f"""
 [timing]
 power_on_lock_s = 0
+lease_ms = 400
 
 [[output]]
 name = "relay"
