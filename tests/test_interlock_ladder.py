@@ -134,7 +134,8 @@ def test_the_histogram_counts_every_cut_by_its_time_and_keeps_the_worst() -> Non
         heading.run(400)
         assert heading.command(Verb.RESET)[0]
         heading.run(500)
-    record = heading.engine.reactions["relay-1"].record()
+    record = heading.engine.reactions["relay-1", T1].record()
+    assert (record.output, record.point) == ("relay-1", T1)
     assert sum(counts_of(record)) == 5
     took = [verdict.value for verdict in heading.said(What.OUTPUT_OPEN)]
     assert len(took) == 5
@@ -144,7 +145,7 @@ def test_the_histogram_counts_every_cut_by_its_time_and_keeps_the_worst() -> Non
 
 @pytest.mark.parametrize("edge", EDGES_MS)
 def test_a_bucket_holds_its_upper_edge(edge: int) -> None:
-    reactions = Reactions("r")
+    reactions = Reactions("r", "p")
     reactions.add(edge)
     reactions.add(edge + 0.5)
     counts = counts_of(reactions.record())
@@ -153,7 +154,7 @@ def test_a_bucket_holds_its_upper_edge(edge: int) -> None:
 
 
 def test_quantiles_are_upper_bounds_and_none_without_a_cut() -> None:
-    reactions = Reactions("r")
+    reactions = Reactions("r", "p")
     assert quantile_ms(reactions.record(), 0.99) is None
     for took_ms in [2] * 98 + [40, 2500]:
         reactions.add(took_ms)
@@ -170,7 +171,7 @@ def test_a_contact_that_nobody_commanded_is_no_reaction() -> None:
     cabinet.held, cabinet.contact = True, False
     heading.run(500)
     assert [math.isnan(verdict.value) for verdict in heading.said(What.OUTPUT_OPEN)] == [True]
-    assert sum(counts_of(heading.engine.reactions["relay-1"].record())) == 0
+    assert heading.engine.reactions == {}
     assert heading.values[T1] == 0.5
 
 

@@ -7,6 +7,7 @@ import { age, clock } from "/static/format.js";
 import { showHealth } from "/static/health.js";
 import { showProofs } from "/static/proofs.js";
 import { showPoints } from "/static/points.js";
+import { showReactions } from "/static/reactions.js";
 import { change, full, state, utcNow } from "/static/store.js";
 import { Stream } from "/static/stream.js";
 import { either, loadTexts, switchTo, t, writeStaticTexts } from "/static/texts.js";
@@ -26,6 +27,7 @@ function show(stream) {
   showTrends(now);
   showPoints(now);
   showHealth(now);
+  showReactions();
   showProofs(now);
   showEvents(now);
 }
