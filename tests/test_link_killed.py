@@ -107,4 +107,4 @@ def _number(record: Arrived) -> int:
         return decode_scan(record.body).number
     assert record.klass == EVENT
     event = decode_event(record.body)
-    return int(event["number"]) if event.get("boot") == BOOT and event["from"] == "field" else 0
+    return int(str(event["number"])) if event.get("boot") == BOOT and event["from"] == "field" else 0
