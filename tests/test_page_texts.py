@@ -40,9 +40,14 @@ FAMILIES = {
     "process": {"interlock", "field", "link"},
     "loss": {"field_died", "power_cut", "hold_full", "gap", "journal_thinned", "journal_damaged", "other"},
     "stray": {stray.value for stray in Stray},
+    "proof": {"lock", "fan-lock", "calibration"},
     "binary": {f"{quantity}.{value}" for quantity in BINARY for value in (0, 1)},
 }
-BESIDE = {"event": {"heading", "none", "open_end"}}  # literal keys in the room of a family
+PROOF_WORDS = {
+    "heading", "every", "last", "never", "in_time", "due", "running", "wait", "wait_fan", "reset", "how", "how_fan",
+    "how_calibration",
+}  # fmt: skip
+BESIDE = {"event": {"heading", "none", "open_end"}, "proof": PROOF_WORDS}  # literal keys in the room of a family
 
 
 def used() -> tuple[set[str], set[str]]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from minegate_agent.link.disk import OS_DISK, Disk
 from minegate_agent.link.records import EVENT, SCAN, origin_of
 from minegate_agent.link.store.chain import linked
-from minegate_agent.link.store.form import BODY_BYTES_MAX, CLASS_MAX, Origin, pack_record
+from minegate_agent.link.store.form import BODY_BYTES_MAX, CLASS_MAX, RECORD_BYTES, Origin, pack_record
 from minegate_agent.link.store.losses import Loss, Losses
 from minegate_agent.link.store.origins import Origins
 from minegate_agent.link.store.pending import Full, Pending, Waiting
@@ -204,6 +204,25 @@ class Journal:
             self._next_sequence += 1
             self._readings += klass == SCAN
             return sequence
+
+    def append_all(self, bodies: Sequence[tuple[bytes, Origin]]) -> int:
+        """As `append`, of readings that come together: each body with what it says of its origin. The first sequence.
+
+        Raises Full; then none of them was appended.
+        """
+        with self._ram:
+            first = sequence = self._next_sequence
+            self._pending.refuse_if_full(sum([len(body) + RECORD_BYTES for body, _ in bodies]), reserve=False)
+            chain = self._chain_appended
+            for body, origin in bodies:
+                chain = linked(chain, sequence, SCAN, body)
+                self._pending.add(Waiting(sequence, pack_record(sequence, SCAN, body, None), origin, chain))
+                sequence += 1
+            self._chain_appended = chain
+            for origin in dict(origin for _, origin in bodies).items():
+                self._origins_appended.note(origin)
+            self._next_sequence = sequence
+            return first
 
     def commit(self) -> int:
         """Make durable what was appended before this call; return the last durable sequence. Waits for the disk.
