@@ -81,6 +81,20 @@ def test_a_roadheader_at_another_rate_goes_off_the_bus_and_comes_back(tmp_path: 
     assert kinds[-2:] == ["device_lost", "device_back"]
 
 
+LIBRARY_LOCK = ("longwall", 2)  # the interlock is killed, and its lock of 60 s runs anew
+TWO_AREAS = ("pump-station", 3)
+SECTIONS = [LIBRARY_LOCK, TWO_AREAS] + [
+    pytest.param(place, seed, marks=pytest.mark.long)
+    for place in ("belt-road", "heading-section", "longwall", "pump-station", "slope", "tailings-pond")
+    for seed in range(1, 11)
+]
+
+
+@pytest.mark.parametrize(("place", "seed"), SECTIONS)
+def test_the_promises_hold_in_every_section(place: str, seed: int) -> None:
+    assert explore(scenario_of(seed, place)).breaches == ()
+
+
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
 def test_what_exploration_once_found_stays_away(path: Path) -> None:
     outcome = run(load(path))

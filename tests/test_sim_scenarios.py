@@ -27,6 +27,8 @@ LONG = {
     "sensor-drift",
     "frozen-sensor",
     "flapping-broker",
+    "shift",
+    "uplink-24h",
 }  # of each kind one is run always
 
 LONG_S = 3600.0  # of virtual time: half a minute and more of real time

@@ -110,7 +110,9 @@ class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Journal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where readings are kept. `bytes_max` holds for all segments together; the oldest segment goes first."""
+    """Where readings are kept. `bytes_max` holds for all segments together: delivered ones go first, then readings are
+    thinned, the oldest most; events never go.
+    """
 
     folder: str = "journal"
     segment_bytes: Annotated[int, Meta(ge=65_536, le=1_000_000_000)] = 8_000_000

@@ -32,6 +32,7 @@ class Kind(IntEnum):
     ANSWER = 7
     WANTED = 8
     REACTION = 9
+    LATENESS = 10
 
 
 class What(IntEnum):
@@ -200,17 +201,27 @@ class Wanted(NamedTuple):
 
 
 class Reaction(NamedTuple):
-    """interlock -> link, once a second per output: how long cuts took from the deciding reading to the open contact.
+    """interlock -> link, once a second per path that has cut: how long it took from the deciding reading, whole on its
+    line, to the open contact as read back.
 
-    `counts` are the buckets of reaction.py, 12 unsigned 32-bit numbers, little-endian.
+    A path is an output and the point that decided, "" for a silence, a fault or a person. `counts` are the buckets of
+    reaction.py, 12 unsigned 32-bit numbers, little-endian.
     """
 
     output: str
+    point: str
     worst_ms: int
     counts: bytes
 
 
-Record = PointName | Reading | Verdict | AreaState | Resume | Command | Answer | Wanted | Reaction
+class Lateness(NamedTuple):
+    """interlock -> link, once a second: how late its ticks were since the start; `counts` as those of Reaction."""
+
+    worst_ms: int
+    counts: bytes
+
+
+Record = PointName | Reading | Verdict | AreaState | Resume | Command | Answer | Wanted | Reaction | Lateness
 
 _READING = struct.Struct("<BHHIId")
 _RULES = 8
@@ -230,7 +241,8 @@ _FORMS: dict[Kind, tuple[type, struct.Struct]] = {
     Kind.COMMAND: (Command, struct.Struct(f"<BB{NAME_BYTES}s{NAME_BYTES}s{TEXT_BYTES}sH")),
     Kind.ANSWER: (Answer, struct.Struct(f"<BB{TEXT_BYTES}s")),
     Kind.WANTED: (Wanted, struct.Struct("<BH")),
-    Kind.REACTION: (Reaction, struct.Struct(f"<B{NAME_BYTES}sI{_COUNTS}s")),
+    Kind.REACTION: (Reaction, struct.Struct(f"<B{NAME_BYTES}s{NAME_BYTES}sI{_COUNTS}s")),
+    Kind.LATENESS: (Lateness, struct.Struct(f"<BI{_COUNTS}s")),
 }
 _KIND_OF = {form: kind for kind, (form, _) in _FORMS.items()}
 _WIDTHS = {"unit": UNIT_BYTES, "reason": TEXT_BYTES, "text": TEXT_BYTES}  # every other text is a name

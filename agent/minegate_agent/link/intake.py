@@ -174,10 +174,10 @@ class Intake:
         return await self._committer.event(event, (boot, NUMBER_MAX))
 
     async def _note_restart(self) -> None:
-        """When its cost is on disk the restart is over."""
+        """The present start of the machine, when what the one before has cost is on disk."""
         if self._restart_told is not None:
             await self._committer.durable.above(self._restart_told - 1)
-        while self._machine.restarted:
+        while self._machine.unnoted:
             try:
                 await asyncio.to_thread(self._machine.note)
             except OSError:  # the committer says that the disk is away
