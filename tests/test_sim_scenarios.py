@@ -191,6 +191,24 @@ def test_a_new_scenario_runs_as_it_stands_and_nothing_is_written_over(
     assert path.read_text("utf-8") == before
 
 
+def test_a_run_leaves_log_report_and_recording_where_it_is_told_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "short.toml"
+    path.write_text(
+        'place = "slope"\nlasts_s = 9.0\n[[at]]\nt = 6.0\nwish = { do = "slide", fails_in_s = 900 }', "utf-8"
+    )
+    kept = [tmp_path / name for name in ("log", "report.html", "recording")]
+    words = [word for pair in zip(("--log", "--report", "--record"), map(str, kept), strict=True) for word in pair]
+    assert minegate("sim", "run", str(path), *words) == 0
+    assert "scans" in capsys.readouterr().out
+    assert "do do=slide" in kept[0].read_text("utf-8")
+    assert "<svg" in kept[1].read_text("utf-8")
+    assert minegate("replay", str(kept[2]), "--diff") == 0
+    assert minegate("sim", "run", str(path), "--report", str(tmp_path / "no" / "where.html")) == 1
+    assert "where.html: No such file" in capsys.readouterr().err
+
+
 def test_the_list_names_every_scenario_place_and_mishap(capsys: pytest.CaptureFixture[str]) -> None:
     assert minegate("sim", "list") == 0
     listed = capsys.readouterr().out

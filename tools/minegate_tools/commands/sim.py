@@ -75,6 +75,16 @@ def _run(asked: argparse.Namespace) -> int:
     rows += [("BROKEN", f"promise at {ms / 1000:.3f} s", text) for ms, text in outcome.breaches]
     print(table(("", "expected", "seen"), rows))
     print(f"seed {scenario.seed}, {len(outcome.record.lines)} lines, sha256 {outcome.record.digest()[:16]}")
+    try:
+        _keep(asked, outcome)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0 if outcome.kept else 1
+
+
+def _keep(asked: argparse.Namespace, outcome: Outcome) -> None:
+    """Write what was asked for. Raises OSError."""
     if asked.log is not None:
         asked.log.write_text("".join(line.text() for line in outcome.record.lines), encoding="utf-8")
     if asked.report is not None:
@@ -82,7 +92,6 @@ def _run(asked: argparse.Namespace) -> int:
         asked.report.write_text(page(outcome, outcome.history), encoding="utf-8")
     if asked.record is not None:
         _record(asked.record, outcome)
-    return 0 if outcome.kept else 1
 
 
 def _record(folder: Path, outcome: Outcome) -> None:
