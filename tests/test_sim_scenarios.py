@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 import minegate_sim
-from minegate_sim.expect import Judged, judged, known
+from minegate_sim.expect import Judged, judged, known, sentences
 from minegate_sim.run import Outcome, run
 from minegate_sim.scenario import At, Expect, Scenario, load, text_of
 from minegate_tools.cli import main
@@ -213,7 +214,17 @@ def test_the_list_names_every_scenario_place_and_mishap(capsys: pytest.CaptureFi
     assert minegate("sim", "list") == 0
     listed = capsys.readouterr().out
     assert all(path.stem in listed for path in LIBRARY)
-    assert all(name in listed for name in ("tailings-pond", "heading-section", "clock_step"))
+    assert all(name in listed for name in ("tailings-pond", "heading-section", "clock_step", "spillway", "emission"))
+    assert "contact relay-1 closes within 5 s" in listed
+
+
+def test_every_sentence_that_the_list_shows_is_understood() -> None:
+    """Without what stands in brackets, and with it."""
+    forms = sentences()
+    assert len(forms) >= 20
+    for form in forms:
+        assert known(re.sub(r" \[[^]]*\]", "", form)), form
+        assert known(form.replace("[", "").replace("]", "")), form
 
 
 def test_the_seed_of_the_command_line_counts() -> None:

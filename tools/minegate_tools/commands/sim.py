@@ -14,12 +14,15 @@ import msgspec
 
 import minegate_sim
 from minegate_interlock.told import log as interlock
+from minegate_sim import control
+from minegate_sim.expect import sentences
 from minegate_sim.explore import Explored, explore, scenario_of, shrink
 from minegate_sim.mishaps import KINDS
 from minegate_sim.places import PLACES, titles
 from minegate_sim.report.page import page
 from minegate_sim.run import Outcome, run
 from minegate_sim.scenario import ScenarioError, load, text_of
+from minegate_sim.section import wishes as section_wishes
 from minegate_tools.bus.traffic import TRAFFIC, from_zero
 from minegate_tools.commands.record import finish
 from minegate_tools.progress import progress
@@ -108,7 +111,11 @@ def _list(asked: argparse.Namespace) -> int:
     rows = [(name, each.place, f"{each.lasts_s:g} s", each.title) for name, each in shipped]
     print(table(("scenario", "place", "lasts", "title"), rows), end="\n\n")
     print(table(("place", "is"), list(titles().items())), end="\n\n")
-    print(table(("what", "targets", "means"), [(n, " ".join(k.targets), k.help) for n, k in KINDS.items()]))
+    kinds = [(name, " ".join(kind.targets), kind.help) for name, kind in KINDS.items()]
+    print(table(("what", "targets in the heading", "means"), kinds), end="\n\n")
+    wishes = [("heading", " ".join(control.names())), ("sections", " ".join(section_wishes.names()))]
+    print(table(("wish in", "do"), wishes), end="\n\n")
+    print(table(("words of an expectation",), [(form,) for form in sentences()]))
     return 0
 
 
