@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import minegate_sim
 from minegate_sim.expect import Judged, judged, known, sentences
+from minegate_sim.report.page import page
 from minegate_sim.run import Outcome, run
 from minegate_sim.scenario import At, Expect, Scenario, load, text_of
 from minegate_tools.cli import main
@@ -37,7 +39,7 @@ LONG_S = 3600.0  # of virtual time: half a minute and more of real time
 
 @cache
 def outcome(name: str) -> Outcome:
-    return run(load(FOLDER / "scenarios" / f"{name}.toml"), buses=False)
+    return run(load(FOLDER / "scenarios" / f"{name}.toml"), buses=False, keep_history=True)
 
 
 def cases() -> list[object]:
@@ -51,6 +53,17 @@ def test_every_shipped_scenario_is_kept(path: Path) -> None:
     assert found.breaches == ()
     assert [each for each in found.judged if not each.kept] == []
     assert any(each.words == "account balances" for each in found.judged)
+
+
+@pytest.mark.parametrize("path", cases())
+def test_every_shipped_scenario_has_a_report_with_all_that_was_expected_and_plots_of_all_that_moved(path: Path) -> None:
+    found = outcome(path.stem)
+    assert found.history is not None
+    text = page(found, found.history)
+    assert all(html.escape(each.words) in text for each in found.judged)
+    titles = ("Backlog", "Latency", *(("Contacts",) if found.seen.areas else ()))
+    assert [title for title in titles if title not in text] == []
+    assert text.count('<path class="line') >= 3
 
 
 def test_the_library_is_complete_and_each_scenario_asks_for_more_than_an_account() -> None:
