@@ -9,6 +9,7 @@ import page_site
 from minegate_agent.clock import SystemClock
 from minegate_agent.link.view import View
 from minegate_interlock.lines import AreaState
+from minegate_interlock.reaction import Reactions
 from page_site import AREA, PERMITTED, fan, methane, scan, site
 
 CLOCK = SystemClock()
@@ -29,6 +30,11 @@ def working() -> View:
     filled.on_delivery(184_220, 184_214, True, now_ms - 754_000)
     filled.on_field(True, now_ms - 760_000)
     filled.on_health(_health(), now_ms)
+    for point, took in (("1201-T1-ch4", (43, 44, 46, 391)), ("", (661,))):
+        reactions = Reactions("relay-1", point)
+        for took_ms in took:
+            reactions.add(took_ms)
+        filled.on_reaction(reactions.record())
     return filled
 
 

@@ -95,5 +95,15 @@ def test_a_file_that_the_uplink_needs_must_be_there(site: Path, lines: str, told
 
 def test_the_report_shows_what_would_run(site: Path) -> None:
     text = shown(check(site))
-    for word in ("rs485-1", "T1-head", "1201-T1-ch4", "heading-1201", "cut >= 1.5", "worst cases", "1 dead", "silent"):
+    for word in (
+        "rs485-1",
+        "T1-head",
+        "1201-T1-ch4",
+        "heading-1201",
+        "cut >= 1.5",
+        "worst cases",
+        "1 dead",
+        "silent",
+        "interlock killed",
+    ):
         assert word in text

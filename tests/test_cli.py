@@ -155,6 +155,11 @@ STATUS = {
     "areas": [
         {"area": "heading-1201", "state": "cut", "cause": "limit", "point": "1201-T1-ch4", "value": 1.62, "limit": 1.5}
     ],
+    "ticks": {"late_p99_ms": 3, "late_worst_ms": 12},
+    "reactions": [
+        {"output": "relay-1", "point": "1201-T1-ch4", "cuts": 7, "p50_ms": 50, "p99_ms": 400, "worst_ms": 391},
+        {"output": "relay-1", "point": "", "cuts": 1, "p50_ms": 661, "p99_ms": 661, "worst_ms": 661},
+    ],
     "points": [
         {"name": "1201-T1-ch4", "place_zh": "掘进工作面", "value": 1.62, "unit": "%CH4", "quality": [], "age_ms": 320},
         {"name": "robot-battery", "place_zh": "", "value": None, "unit": "%", "quality": ["stale"], "age_ms": None},
@@ -173,7 +178,8 @@ def test_status_is_readable_and_complete(site: Path) -> None:
         site / "run/status.sock", socket.SOCK_STREAM, lambda line: line.sendall(json.dumps(STATUS).encode())
     ):
         shown = minegate("status", str(site)).stdout.decode()
-    for word in ("cut", "1.62", "掘进工作面", "0.3 s", "never heard", "stale", "NOT connected", "waiting 20"):
+    for word in ("cut", "1.62", "掘进工作面", "0.3 s", "never heard", "stale", "NOT connected", "waiting 20",
+                 "at most 12 ms late", "50 / 400", "391", "(silence, fault, person)"):  # fmt: skip
         assert word in shown, shown
 
 

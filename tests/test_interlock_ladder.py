@@ -9,8 +9,10 @@ import pytest
 
 from engine_heading import EngineHeading
 from heading import AREA, T1, rules
-from minegate_interlock.feed import probable_part, why_lost
+from minegate_interlock.feed import lost_part, probable_part, why_lost
 from minegate_interlock.lines import Cause, Reaction, Verb, What, pack, unpack
+from minegate_interlock.node_output import NodeOutput
+from minegate_interlock.node_wire import BUS_OFF, ERR_BUS_OFF, ERR_FLAG, STRUCT
 from minegate_interlock.outlet import SILENT
 from minegate_interlock.reaction import EDGES_MS, Reactions, counts_of, quantile_ms
 from minegate_interlock.rules import Output, Rules
@@ -52,6 +54,16 @@ def test_a_lost_output_is_told_with_the_part_to_look_at(
     contact: int, permitted: bool, rebooted: bool, words: str
 ) -> None:
     assert words in why_lost(contact, permitted, rebooted)
+
+
+def test_an_output_that_knows_why_it_is_silent_says_so() -> None:
+    on_can = Output("relay-1", node=9, kind="can-node", interface="socketcan", channel="can1")
+    node = NodeOutput(on_can, rules().timing, rules().hash)
+    assert "no answer within the lease" in lost_part(node, True, False)
+    node.hear(STRUCT.pack(ERR_FLAG | ERR_BUS_OFF, 8, b""), 0)
+    assert not node.check(True, 0)
+    assert lost_part(node, True, False) == BUS_OFF
+    assert lost_part(node, True, True) == "relay node: it restarted"
 
 
 def test_a_load_that_stays_live_names_the_breaker_and_opens_the_second_output() -> None:
@@ -122,7 +134,8 @@ def test_the_histogram_counts_every_cut_by_its_time_and_keeps_the_worst() -> Non
         heading.run(400)
         assert heading.command(Verb.RESET)[0]
         heading.run(500)
-    record = heading.engine.reactions["relay-1"].record()
+    record = heading.engine.reactions["relay-1", T1].record()
+    assert (record.output, record.point) == ("relay-1", T1)
     assert sum(counts_of(record)) == 5
     took = [verdict.value for verdict in heading.said(What.OUTPUT_OPEN)]
     assert len(took) == 5
@@ -132,7 +145,7 @@ def test_the_histogram_counts_every_cut_by_its_time_and_keeps_the_worst() -> Non
 
 @pytest.mark.parametrize("edge", EDGES_MS)
 def test_a_bucket_holds_its_upper_edge(edge: int) -> None:
-    reactions = Reactions("r")
+    reactions = Reactions("r", "p")
     reactions.add(edge)
     reactions.add(edge + 0.5)
     counts = counts_of(reactions.record())
@@ -141,7 +154,7 @@ def test_a_bucket_holds_its_upper_edge(edge: int) -> None:
 
 
 def test_quantiles_are_upper_bounds_and_none_without_a_cut() -> None:
-    reactions = Reactions("r")
+    reactions = Reactions("r", "p")
     assert quantile_ms(reactions.record(), 0.99) is None
     for took_ms in [2] * 98 + [40, 2500]:
         reactions.add(took_ms)
@@ -158,7 +171,7 @@ def test_a_contact_that_nobody_commanded_is_no_reaction() -> None:
     cabinet.held, cabinet.contact = True, False
     heading.run(500)
     assert [math.isnan(verdict.value) for verdict in heading.said(What.OUTPUT_OPEN)] == [True]
-    assert sum(counts_of(heading.engine.reactions["relay-1"].record())) == 0
+    assert heading.engine.reactions == {}
     assert heading.values[T1] == 0.5
 
 
@@ -269,3 +282,14 @@ def test_a_load_that_is_dead_although_power_is_permitted_names_the_breaker_once_
     heading.feed = 1.0
     heading.run(500)
     assert len(heading.said(What.FEED_AGREES)) == 1
+
+
+def test_a_port_that_is_gone_is_told_once_however_young_its_last_word_is() -> None:
+    heading = EngineHeading()
+    heading.powered()
+    heading.cabinets["relay-1"].cable = False
+    heading.engine.line_lost("relay-1", heading.now_ms)
+    heading.run(3000)
+    assert not heading.contact
+    told = [verdict.what for verdict in heading.told() if verdict.what in (What.OUTPUT_LOST, What.OUTPUT_BACK)]
+    assert told == [What.OUTPUT_LOST]

@@ -54,3 +54,17 @@ def test_the_interlock_loads_nothing_that_is_large() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     large = {"hashlib", "_hashlib", "ssl", "logging", "argparse", "asyncio", "threading", "subprocess", "ctypes"}
     assert large & set(done.stdout.split()) == set()
+
+
+def test_what_was_left_out_is_there_for_whoever_asks_after_all() -> None:
+    code = (
+        "import sys, minegate_interlock.__main__\n"
+        "assert 'inspect' not in sys.modules and 'pathlib' not in sys.modules\n"
+        "from dataclasses import dataclass\n"
+        "@dataclass\n"
+        "class Bare:\n"
+        "    number: int\n"
+        "print(Bare.__doc__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "Bare(number: int)\n"

@@ -18,6 +18,7 @@ from minegate_agent.link.records import decode_event
 from minegate_agent.link.verdict_event import event_of
 from minegate_agent.site import load_site
 from minegate_interlock.lines import RECORD_BYTES_MAX, Cause, Resume, Verdict, What, pack, unpack
+from minegate_interlock.reaction import Reactions
 from mosquitto import free_port
 from page_site import AREA, CUT
 
@@ -97,6 +98,18 @@ async def test_a_first_link_asks_for_everything_and_a_restarted_one_for_the_rest
             told = ["started", "cut", "alarm", "started"]
             await until(lambda: shown_kinds(link) == told, "shown when it is on disk")
             line.close()
+
+
+async def test_cut_times_are_shown_and_not_journaled(tmp_path: Path) -> None:
+    site = make_site(tmp_path)
+    async with interlock(site) as door, running(load_site(site)) as link:
+        line, _ = await door.reader()
+        reactions = Reactions("relay-1", "T1")
+        reactions.add(44)
+        line.sendall(pack(reactions.record()))
+        await until(lambda: bool(link.view.snapshot(0)["reactions"]), "shown")
+        assert journaled(link) == []
+        line.close()
 
 
 async def test_verdicts_told_again_after_a_break_are_journaled_once(tmp_path: Path) -> None:

@@ -61,9 +61,11 @@ async def shoot(browser: Browser, tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("lang", "texts"),
     [
-        ("zh", ("允许供电", "所有断电条件均已确认正常", "掘进工作面 T1", "0.42 %CH4", "超量程", "运行", "采集进程")),
+        ("zh", ("允许供电", "所有断电条件均已确认正常", "掘进工作面 T1", "0.42 %CH4", "超量程", "运行", "采集进程",
+                "断电用时", "391 毫秒", "无信号、故障或人工 → relay-1")),
         ("en", ("Power permitted", "every limit is known to be met", "heading face T1", "0.42 %CH4", "out of range",
-                "running", "1,204 items lost", "reset by wang")),
+                "running", "1,204 items lost", "reset by wang", "Cut-off times", "391 ms",
+                "silence, fault or a person → relay-1")),
     ],
 )  # fmt: skip
 async def test_the_heading_at_work_in_both_languages(

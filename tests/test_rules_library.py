@@ -79,6 +79,14 @@ def test_a_limit_of_the_air_has_its_number_and_takes_nothing_away(
     assert "cut" not in rule
 
 
+def test_every_rule_that_cuts_or_locks_has_a_time_to_do_it_with_flag_and_source() -> None:
+    acting = {key: rule for key, rule in entries().items() if rule["kind"] in ("limit", "fan")}
+    assert len(acting) > 30
+    for key, rule in acting.items():
+        assert (rule["reaction_ms"], rule["reaction_flag"]) == (2000, "R"), key
+        assert "AQ 6201" in rule["reaction_source"]
+
+
 def test_every_rule_says_where_it_comes_from_in_every_edition_it_is_in() -> None:
     for key, rule in entries().items():
         assert rule["flag"] in ("S", "R", "Sc", "D", "V"), key

@@ -7,6 +7,7 @@ inside a sensor before it shows the gas is the sensor's own time and no part of 
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from minegate_agent.config import Port
@@ -98,6 +99,25 @@ def cases(way: Way, timing: Timing, stale_ms: float, output_ms: float) -> tuple[
         output_ms=output_ms,
     )
     return (*named, Case(SILENT, silent, way))
+
+
+class Loss(StrEnum):
+    """What can fail while power is permitted and nobody's limit is passed."""
+
+    FIELD = "field killed"
+    INTERLOCK = "interlock killed"
+    BUS = "bus cut"
+    RELAY = "relay line cut"
+    LEASES = "lease frames delayed"
+
+
+def loss_ms(loss: Loss, silent: Worst) -> float:
+    """From the loss to the open contact; `silent` is the sum for the point that is missed last."""
+    if loss is Loss.BUS:
+        return silent.total_ms
+    if loss is Loss.FIELD:  # its end is seen at once
+        return silent.processes_ms + silent.output_ms
+    return silent.output_ms
 
 
 def opens_ms(area: Area, rules: Rules) -> float:

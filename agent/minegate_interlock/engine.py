@@ -50,7 +50,7 @@ class Engine:
         self.rules = rules
         self.ring = Ring(boot, rules.hash[:8])
         self.outputs = {o.name: _outlet(o, rules) for o in rules.every_output()}
-        self.reactions = {o.name: Reactions(o.name) for o in rules.outputs}
+        self.reactions: dict[tuple[str, str], Reactions] = {}  # per path: area output, and who decided
         self.introduced = Introduced(rules.wanted())
         self.testing = ProofTests(rules, tested or {}, self.outputs)
         self.refused_records = 0
@@ -59,9 +59,11 @@ class Engine:
         self._feeds = Feeds((area.feed_point for area in rules.areas), rules.timing.feed_check_ms)
         self._watches = {a.name: FeedWatch(a.name, a.feed_point, rules.timing.feed_check_ms) for a in rules.areas}
         self._owner = self._owners()
+        self._area_outputs = frozenset(output.name for output in rules.outputs)
         self._index = {area.name: at for at, area in enumerate(rules.areas)}
         self._closed = dict.fromkeys(self.outputs, False)  # per output, what it is told: closed or not
-        self._deciding_ms: dict[str, int] = {}  # per output, from a cut until its contact is read back open
+        # per output, from a cut until its contact is read back open: when, and the point that decided or ""
+        self._deciding: dict[str, tuple[int, str]] = {}
         self._contacts: dict[str, int] = {}
         self._took_ms: dict[str, int] = {}
         self._ups = dict.fromkeys(self.outputs, False)
@@ -156,9 +158,10 @@ class Engine:
         for edge in edges(self.rules, old, self._state, event):
             self.ring.add(edge, now_ms)
         if self._state.areas != old.areas or self._state.fans != old.fans:
-            self._follow(now_ms, now_ms if deciding_ms is None else deciding_ms)
+            point = event.point if isinstance(event, Heard) else ""
+            self._follow(now_ms, now_ms if deciding_ms is None else deciding_ms, point)
 
-    def _follow(self, now_ms: int, deciding_ms: int) -> None:
+    def _follow(self, now_ms: int, deciding_ms: int, point: str = "") -> None:
         """Tell the outputs what has changed for them, at once."""
         changed = set()
         for output, closed in self._told():
@@ -166,9 +169,9 @@ class Engine:
                 self._closed[output] = closed
                 changed.add(output)
                 if closed:
-                    self._deciding_ms.pop(output, None)
+                    self._deciding.pop(output, None)
                 else:
-                    self._deciding_ms[output] = deciding_ms
+                    self._deciding[output] = (deciding_ms, point)
         if changed:
             self._send(now_ms, frozenset(changed))
 
@@ -227,11 +230,12 @@ class Engine:
             self.ring.add(Edge(What.OUTPUT_CLOSED, Cause.NONE, area, output), now_ms)
         elif contact == messages.CONTACT_OPEN:
             # NaN: nobody had decided; the contact opened by itself
-            took_ms = now_ms - self._deciding_ms.pop(output, math.nan)
+            deciding_ms, point = self._deciding.pop(output, (math.nan, ""))
+            took_ms = now_ms - deciding_ms
             self.ring.add(Edge(What.OUTPUT_OPEN, Cause.NONE, area, output, took_ms), now_ms)
-            if not math.isnan(took_ms) and output in self.reactions:
+            if not math.isnan(took_ms) and output in self._area_outputs:
                 self._took_ms[output] = int(took_ms)
-                self.reactions[output].add(took_ms)
+                self.reactions.setdefault((output, point), Reactions(output, point)).add(took_ms)
 
     # -- load side ----------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ class Kind(IntEnum):
     ANSWER = 7
     WANTED = 8
     REACTION = 9
+    LATENESS = 10
 
 
 class What(IntEnum):
@@ -200,23 +201,34 @@ class Wanted(NamedTuple):
 
 
 class Reaction(NamedTuple):
-    """interlock -> link, once a second per output: how long cuts took from the deciding reading to the open contact.
+    """interlock -> link, once a second per path that has cut: how long it took from the deciding reading, whole on its
+    line, to the open contact as read back.
 
-    `counts` are the buckets of reaction.py, 12 unsigned 32-bit numbers, little-endian.
+    A path is an output and the point that decided, "" for a silence, a fault or a person. `counts` are the buckets of
+    reaction.py, 12 unsigned 32-bit numbers, little-endian.
     """
 
     output: str
+    point: str
     worst_ms: int
     counts: bytes
 
 
-Record = PointName | Reading | Verdict | AreaState | Resume | Command | Answer | Wanted | Reaction
+class Lateness(NamedTuple):
+    """interlock -> link, once a second: how late its ticks were since the start; `counts` as those of Reaction."""
 
+    worst_ms: int
+    counts: bytes
+
+
+Record = PointName | Reading | Verdict | AreaState | Resume | Command | Answer | Wanted | Reaction | Lateness
+
+_READING = struct.Struct("<BHHIId")
 _RULES = 8
 _COUNTS = 48
 _FORMS: dict[Kind, tuple[type, struct.Struct]] = {
     Kind.POINT_NAME: (PointName, struct.Struct(f"<BH{NAME_BYTES}s{UNIT_BYTES}s")),
-    Kind.READING: (Reading, struct.Struct("<BHHIId")),
+    Kind.READING: (Reading, _READING),
     Kind.VERDICT: (
         Verdict,
         struct.Struct(f"<BIIBBI{NAME_BYTES}s{NAME_BYTES}sdd{NAME_BYTES}s{TEXT_BYTES}s{_RULES}s{NAME_BYTES}s"),
@@ -229,7 +241,8 @@ _FORMS: dict[Kind, tuple[type, struct.Struct]] = {
     Kind.COMMAND: (Command, struct.Struct(f"<BB{NAME_BYTES}s{NAME_BYTES}s{TEXT_BYTES}sH")),
     Kind.ANSWER: (Answer, struct.Struct(f"<BB{TEXT_BYTES}s")),
     Kind.WANTED: (Wanted, struct.Struct("<BH")),
-    Kind.REACTION: (Reaction, struct.Struct(f"<B{NAME_BYTES}sI{_COUNTS}s")),
+    Kind.REACTION: (Reaction, struct.Struct(f"<B{NAME_BYTES}s{NAME_BYTES}sI{_COUNTS}s")),
+    Kind.LATENESS: (Lateness, struct.Struct(f"<BI{_COUNTS}s")),
 }
 _KIND_OF = {form: kind for kind, (form, _) in _FORMS.items()}
 _WIDTHS = {"unit": UNIT_BYTES, "reason": TEXT_BYTES, "text": TEXT_BYTES}  # every other text is a name
@@ -239,6 +252,8 @@ RECORD_BYTES_MAX = max(packing.size for _, packing in _FORMS.values())
 
 def pack(record: Record) -> bytes:
     """The record's bytes. A longer text is cut at a whole character; struct.error if a number does not fit."""
+    if type(record) is Reading:  # by far the most frequent one, and numbers only
+        return _READING.pack(Kind.READING, *record)
     kind = _KIND_OF[type(record)]
     packing = _FORMS[kind][1]
     named = zip(record._fields, record, strict=True)
@@ -247,6 +262,8 @@ def pack(record: Record) -> bytes:
 
 def unpack(data: bytes) -> Record:
     """The record in `data`. Raises Refused unless kind, length and texts are exactly right."""
+    if len(data) == _READING.size and data[0] == Kind.READING:
+        return Reading._make(_READING.unpack(data)[1:])
     try:
         form, packing = _FORMS[Kind(data[0])]
         _, *values = packing.unpack(data)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import selectors
 from collections.abc import Callable
-from pathlib import Path
 
 from minegate_interlock.engine import Engine
 from minegate_interlock.output_kinds import AnyOutput, port
 from minegate_interlock.told import log
-from minegate_interlock.world import Line, LineLost, World
+from minegate_interlock.world import Folder, Line, LineLost, World
 
 
 class OutputLines:
     """One port per output of `engine`, each heard as soon as `selector` says that something came."""
 
-    def __init__(self, engine: Engine, folder: Path, selector: selectors.BaseSelector, world: World) -> None:
+    def __init__(self, engine: Engine, folder: Folder, selector: selectors.BaseSelector, world: World) -> None:
         self._engine = engine
         self._folder = folder
         self._selector = selector

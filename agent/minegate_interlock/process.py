@@ -13,18 +13,29 @@ import signal
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from minegate_interlock import lines, proof_dates, sockets
 from minegate_interlock.engine import Engine
-from minegate_interlock.lines import RECORD_BYTES_MAX, Answer, Command, Kind, PointName, Reading, Refused, Wanted, pack
+from minegate_interlock.lines import (
+    RECORD_BYTES_MAX,
+    Answer,
+    Command,
+    Kind,
+    Lateness,
+    PointName,
+    Reading,
+    Refused,
+    Wanted,
+    pack,
+)
 from minegate_interlock.node_key import use_keys
 from minegate_interlock.output_lines import OutputLines
+from minegate_interlock.reaction import Buckets
 from minegate_interlock.readers import Readers
 from minegate_interlock.rules import Rules
 from minegate_interlock.rules_file import RulesFile
 from minegate_interlock.told import log
-from minegate_interlock.world import World
+from minegate_interlock.world import Folder, World
 
 STALL_MS = 500
 SLOW_TICK_MS = 1000  # reopening lines, area states, looking at the rules file
@@ -37,7 +48,7 @@ RECORDS_AT_ONCE_MAX = 512  # so that a flood of readings cannot hold up the tick
 class Process:
     """The interlock of one site. Whoever drives it waits on `selector` until `next_ms` at most, and calls `turn`."""
 
-    def __init__(self, rules: Rules, rules_file: Path, run_folder: Path, world: World) -> None:
+    def __init__(self, rules: Rules, rules_file: Folder, run_folder: Folder, world: World) -> None:
         self.selector = selectors.DefaultSelector()
         self._rules = rules
         self._rules_file = RulesFile(rules_file, rules.file_hash)
@@ -46,11 +57,12 @@ class Process:
         self._utc_s = world.utc_s
         self._engine = Engine(rules, world.boot, self._now_ms(), proof_dates.read(run_folder))
         self._wanted: deque[bytes] = deque()
-        use_keys(self._engine.outputs.values(), rules_file.parent)
+        use_keys(self._engine.outputs.values(), os.path.dirname(rules_file))
         self._points: socket.socket | None = None
         self._readers = Readers(self._engine, self.selector, self._now_ms)
         self._controls: dict[socket.socket, int] = {}  # oldest first, with the time of their connection
-        self._outputs = OutputLines(self._engine, rules_file.parent, self.selector, world)
+        self._outputs = OutputLines(self._engine, os.path.dirname(rules_file), self.selector, world)
+        self._late = Buckets()
         self._stopping = False
         self._claim = sockets.claim(run_folder)
         for name, accept in (
@@ -86,6 +98,7 @@ class Process:
             self._slow(now_ms)
             self._slow_ms = now_ms + SLOW_TICK_MS
         if now_ms >= self.next_ms:
+            self._late.add(now_ms - self.next_ms)
             self._outputs.hear_all()
             self._engine.tick(now_ms)
             self.next_ms = max(self.next_ms + self._rules.timing.tick_ms, now_ms)
@@ -176,6 +189,7 @@ class Process:
 
     def _after_stall(self, late_ms: int) -> None:
         """What waited is older than it says: readings and answers of the nodes go, the names of the points stay."""
+        self._late.add(late_ms)
         thrown = 0
         for data in self._waiting_records():
             if data[0] == Kind.POINT_NAME:
@@ -240,7 +254,7 @@ class Process:
         self._tell_wanted()
         for connection in [own for own, since_ms in self._controls.items() if now_ms - since_ms > CONTROL_WAIT_MS]:
             self._drop_control(connection)
-        self._readers.tell_areas(now_ms)
+        self._readers.tell_areas(now_ms, Lateness(self._late.worst_ms, self._late.packed()))
 
     def _look_at_rules(self, now_ms: int) -> None:
         if self._rules_file.edited():

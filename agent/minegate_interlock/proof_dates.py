@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import math
 import os
-from pathlib import Path
 
 from minegate_interlock.proof_test import Key
 from minegate_interlock.proof_tests import ProofTests
 from minegate_interlock.told import log
+from minegate_interlock.world import Folder
 
 FILE = "proof-tests.json"
 _BYTES_MAX = 1 << 20
 
 
-def read(folder: Path) -> dict[Key, float]:
+def read(folder: Folder) -> dict[Key, float]:
     """Seconds since 1970 of each test. A file that is missing or strange says nothing: then every test is due."""
     try:
-        text = (folder / FILE).read_bytes()[:_BYTES_MAX]
+        with open(os.path.join(folder, FILE), "rb") as file:
+            text = file.read(_BYTES_MAX)
         rows = json.loads(text)
         done = {Key(str(kind), str(subject)): float(utc_s) for kind, subject, utc_s in rows}
     except (OSError, ValueError, TypeError, RecursionError):
@@ -26,7 +27,7 @@ def read(folder: Path) -> dict[Key, float]:
     return {key: utc_s for key, utc_s in done.items() if math.isfinite(utc_s)}
 
 
-def keep(folder: Path, testing: ProofTests) -> None:
+def keep(folder: Folder, testing: ProofTests) -> None:
     """Write what has changed; what cannot be written now is tried again at the next look."""
     if not testing.changed:
         return
@@ -34,15 +35,15 @@ def keep(folder: Path, testing: ProofTests) -> None:
         write(folder, testing.done)
         testing.changed = False
     except OSError as error:
-        log.warning("%s: %s; tried again", folder / FILE, error)
+        log.warning("%s: %s; tried again", os.path.join(folder, FILE), error)
 
 
-def write(folder: Path, done: dict[Key, float]) -> None:
+def write(folder: Folder, done: dict[Key, float]) -> None:
     """Whole or not at all. Raises OSError."""
-    new = folder / (FILE + ".new")
+    new = os.path.join(folder, FILE + ".new")
     rows = [[key.kind, key.subject, utc_s] for key, utc_s in sorted(done.items())]
     with open(new, "w", encoding="utf-8") as file:
         json.dump(rows, file, ensure_ascii=False)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(new, folder / FILE)
+    os.replace(new, os.path.join(folder, FILE))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from minegate_interlock import lines
 from minegate_interlock.engine import Engine
-from minegate_interlock.lines import RECORD_BYTES_MAX, Refused, Resume, pack
+from minegate_interlock.lines import RECORD_BYTES_MAX, Lateness, Refused, Resume, pack
 
 READERS_MAX = 8
 
@@ -47,9 +47,13 @@ class Readers:
             told.append(connection)
         self._areas(told, now_ms)
 
-    def tell_areas(self, now_ms: int) -> None:
-        """The areas' state to everybody who has asked for anything."""
-        self._areas([connection for connection, number in self._sent.items() if number is not None], now_ms)
+    def tell_areas(self, now_ms: int, lateness: Lateness) -> None:
+        """The areas' state, and how late ticks were, to everybody who has asked for anything."""
+        asked = [connection for connection, number in self._sent.items() if number is not None]
+        self._areas(asked, now_ms)
+        for connection in asked:
+            if connection in self._sent:
+                self._send(connection, pack(lateness))
 
     def _resume(self, connection: socket.socket) -> None:
         try:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from minegate_interlock.digest import sha256
+from minegate_interlock.world import Folder
 
 
 class RulesFile:
     """`in_force` is the SHA-256 of the file as it was read at start."""
 
-    def __init__(self, path: Path, in_force: bytes) -> None:
+    def __init__(self, path: Folder, in_force: bytes) -> None:
         self.path = path
         self._in_force = in_force
         self._found = in_force
@@ -24,7 +25,8 @@ class RulesFile:
         self._touched = touched
         before = self._found
         try:
-            self._found = sha256(self.path.read_bytes())
+            with open(self.path, "rb") as file:
+                self._found = sha256(file.read())
         except OSError:
             self._found = b""
         return self._found not in (before, self._in_force)
@@ -32,7 +34,7 @@ class RulesFile:
     def _look(self) -> tuple[int, ...]:
         """What changes whenever the file does; () if it is not there."""
         try:
-            found = self.path.stat()
+            found = os.stat(self.path)
         except OSError:
             return ()
         return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -10,7 +10,9 @@ import fcntl
 import os
 import socket
 import struct
-from pathlib import Path
+from contextlib import suppress
+
+from minegate_interlock.world import Folder
 
 POINTS = "points.sock"
 VERDICTS = "verdicts.sock"
@@ -25,25 +27,26 @@ class SocketTakenError(OSError):
     """Another interlock is listening there."""
 
 
-def claim(folder: Path) -> int:
+def claim(folder: Folder) -> int:
     """A descriptor that keeps every other interlock out of `folder` until this process ends, however it ends."""
-    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _CONTROL_MODE)
+    lock = os.open(os.path.join(folder, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _CONTROL_MODE)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(lock)
-        raise SocketTakenError(f"{folder / POINTS}: another interlock is listening here") from error
+        raise SocketTakenError(f"{os.path.join(folder, POINTS)}: another interlock is listening here") from error
     return lock
 
 
-def listen(folder: Path, name: str) -> socket.socket:
+def listen(folder: Folder, name: str) -> socket.socket:
     """A non-blocking SOCK_SEQPACKET listener in a claimed folder: a file that is there was left by a dead process."""
-    path = folder / name
-    path.unlink(missing_ok=True)
+    path = os.path.join(folder, name)
+    with suppress(FileNotFoundError):
+        os.unlink(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
     before = os.umask(0o777 & ~_CONTROL_MODE)
     try:
-        listener.bind(str(path))
+        listener.bind(path)
     finally:
         os.umask(before)
     listener.listen(_BACKLOG)

@@ -8,17 +8,16 @@ from __future__ import annotations
 import os
 import select
 
-_STDERR, _NOBODY = 2, -1
 _LINE_BYTES_MAX = 1000
 
 
 class Told:
-    """Says `name LEVEL words`. `dropped` counts lines that nobody took."""
+    """Says `name LEVEL words` on `descriptor`; None: nobody is there to read. `dropped` counts lines nobody took."""
 
-    def __init__(self, name: str, descriptor: int = _STDERR) -> None:
+    def __init__(self, name: str, descriptor: int | None = None) -> None:
         self.dropped = 0
+        self.descriptor = descriptor
         self._name = name
-        self._descriptor = descriptor
 
     def info(self, words: str, *values: object) -> None:
         """What happened."""
@@ -28,18 +27,16 @@ class Told:
         """What somebody should look at."""
         self._say("WARNING", words, values)
 
-    def hush(self) -> None:
-        """Say nothing from now on: one who runs many interlocks in his own process has his own words."""
-        self._descriptor = _NOBODY
-
     def _say(self, level: str, words: str, values: tuple[object, ...]) -> None:
+        if self.descriptor is None:
+            return
         text = f"{self._name} {level} {words % values if values else words}"
         line = text.encode("utf-8", "replace").replace(b"\n", b" ")[:_LINE_BYTES_MAX] + b"\n"
         try:
             # a pipe with room for one page takes so short a line whole and at once (pipe(7): PIPE_BUF)
-            if not select.select([], [self._descriptor], [], 0)[1]:
+            if not select.select([], [self.descriptor], [], 0)[1]:
                 raise BlockingIOError
-            os.write(self._descriptor, line)
+            os.write(self.descriptor, line)
         except (OSError, ValueError):
             self.dropped += 1
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from minegate_interlock.output_kinds import AnyOutput
+
+Folder = str | os.PathLike[str]  # no pathlib at run time: with what it imports it is half a megabyte
 
 
 class LineLost(Exception):  # noqa: N818 - says what happened, as the log shows it
@@ -46,5 +48,5 @@ class World:
 
     now_ms: Callable[[], int]
     boot: int
-    open_line: Callable[[AnyOutput, Path], Line]
+    open_line: Callable[[AnyOutput, Folder], Line]
     utc_s: Callable[[], float] = no_clock

@@ -33,10 +33,10 @@ class Batches:
             if pause_s > 0:
                 await asyncio.sleep(pause_s)
             frames = self._take()
-            self._again_s = self._loop.time() + self._pause_s
             if frames:
+                self._again_s = self._loop.time() + self._pause_s
                 return frames
-            await self._something()
+            await self._something()  # silence: the frame that ends it is read at once
 
     async def _something(self) -> None:
         """Until the descriptor can be read, or IDLE_S."""

@@ -16,7 +16,17 @@ from minegate_agent.link.committer import Committer
 from minegate_agent.link.journal import Journal
 from minegate_agent.link.numbering import declared, missing
 from minegate_agent.link.verdict_event import event_of
-from minegate_interlock.lines import RECORD_BYTES_MAX, AreaState, Refused, Resume, Verdict, pack, unpack
+from minegate_interlock.lines import (
+    RECORD_BYTES_MAX,
+    AreaState,
+    Lateness,
+    Reaction,
+    Refused,
+    Resume,
+    Verdict,
+    pack,
+    unpack,
+)
 
 RETRY_S = 0.5
 NOBODY_S = 2.0  # where no interlock has ever run; its verdicts wait in its ring
@@ -36,6 +46,12 @@ class Shown(Protocol):
 
     def on_area(self, state: AreaState, now_ms: int) -> None:
         """The interlock's word on one area."""
+
+    def on_reaction(self, reaction: Reaction) -> None:
+        """How long the cuts of one path took."""
+
+    def on_lateness(self, lateness: Lateness) -> None:
+        """How late the interlock's ticks were."""
 
     def on_interlock(self, up: bool, now_ms: int) -> None:
         """The interlock came or went."""
@@ -117,6 +133,10 @@ class Verdicts:
             return
         if isinstance(record, AreaState):
             self._shown.on_area(record, self._clock.monotonic_ms())
+        elif isinstance(record, Reaction):
+            self._shown.on_reaction(record)
+        elif isinstance(record, Lateness):
+            self._shown.on_lateness(record)
         elif isinstance(record, Verdict):
             await self._verdict(record)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from minegate_interlock.output_kinds import AnyOutput
 from minegate_interlock.process import Process
 from minegate_interlock.rules import load
-from minegate_interlock.world import Line, World
+from minegate_interlock.world import Folder, Line, World
 from minegate_sim.virtual.clocks import SimClock
 
 _LATE_MS = 1e-6  # see program.py
@@ -18,7 +18,7 @@ class InterlockProgram:
     """Building it starts it. OSError or RulesError as the real one."""
 
     def __init__(
-        self, rules: Path, run_folder: Path, clock: SimClock, boot: int, open_line: Callable[[AnyOutput, Path], Line]
+        self, rules: Path, run_folder: Path, clock: SimClock, boot: int, open_line: Callable[[AnyOutput, Folder], Line]
     ) -> None:
         self.name = "interlock"
         self.stalled = False

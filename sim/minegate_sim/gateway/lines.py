@@ -39,15 +39,24 @@ class Cable:
         self.name = name
         self.near: Near | None = None
         self.unplugged = False
+        self.delay_ms = 0.0  # of what the near side says: a device server that is held up
         self._end = end
         self._timeline = timeline
         self._record = record
         self._happened = happened
         self._planned_ms = NEVER
+        self._delayed_ms = 0.0  # until then something is on its way
         self.plan()
 
     def arrive(self, data: bytes) -> None:
         """The near side speaks."""
+        if self.delay_ms or self._timeline.now_ms < self._delayed_ms:  # bytes stay in their order
+            self._delayed_ms = max(self._timeline.now_ms + self.delay_ms, self._delayed_ms)
+            self._timeline.at(self._delayed_ms, lambda: self._arrived(data))
+        else:
+            self._arrived(data)
+
+    def _arrived(self, data: bytes) -> None:
         now_ms = self._timeline.now_ms
         self._record.bus(now_ms, self.name, ">", data)
         self._end.arrive(data, now_ms)

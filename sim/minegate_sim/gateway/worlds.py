@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from minegate_agent.link.world import LinkWorld
 from minegate_agent.site import Site
 from minegate_agent.world import FieldWorld
 from minegate_interlock.output_kinds import AnyOutput, port
-from minegate_interlock.world import Line, LineLost
+from minegate_interlock.world import Folder, Line, LineLost
 from minegate_sim.broker import SimBroker
 from minegate_sim.gateway.can import CanCable, SimCanPort
 from minegate_sim.gateway.disk import HeldDisk
@@ -33,11 +34,11 @@ class Around(NamedTuple):
     cables: Mapping[str, Cable | CanCable]
     underground: Underground
 
-    def open_output(self, output: AnyOutput, folder: Path) -> Line:
+    def open_output(self, output: AnyOutput, folder: Folder) -> Line:
         """For the interlock."""
         cable = self.cables.get(Path(port(output)).name)
         if not isinstance(cable, Cable):
-            raise LineLost(f"{folder / port(output)}: No such file or directory")
+            raise LineLost(f"{os.path.join(folder, port(output))}: No such file or directory")
         return SimSerialLine(cable)
 
 

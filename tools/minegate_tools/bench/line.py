@@ -9,25 +9,15 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from minegate_tools.bench import line_cases
 from minegate_tools.bench.line_cases import Case
 from minegate_tools.bench.line_parts import Measured, measure_field, measure_pymodbus
+from minegate_tools.bench.rows import Row
 from minegate_tools.demo.brokers import Broker, free_port
 
 _HEAD = ("figure", "minegate", "pymodbus", "promised", "")
 _WIDTHS = (52, 10, 10, 10, 8)
-
-
-class Row(NamedTuple):
-    """One figure. `kept` None: shown for comparison, nothing is promised."""
-
-    figure: str
-    ours: str
-    theirs: str
-    promised: str = ""
-    kept: bool | None = None
 
 
 def run(asked: argparse.Namespace) -> int:

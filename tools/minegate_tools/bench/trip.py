@@ -9,13 +9,18 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from minegate_agent.worst_case import Loss
 from minegate_tools.bench import trip_cases
-from minegate_tools.bench.line import Row
 from minegate_tools.bench.quantiles import Spread, spread
+from minegate_tools.bench.rows import Row
 from minegate_tools.bench.trip_cases import DEAD, PARTS, Shape
 from minegate_tools.bench.trip_disturb import disturbed
+from minegate_tools.bench.trip_faults import loss_row, losses
+from minegate_tools.bench.trip_losses_virtual import losses_in_virtual_time
+from minegate_tools.bench.trip_memory import memory
 from minegate_tools.bench.trip_run import Cut, gateway
 from minegate_tools.bench.trip_script import measure_script
+from minegate_tools.bench.trip_virtual import cuts_in_virtual_time
 
 SEED = 20_251
 _CUT_S = 6.0  # of patience for one cut of one line, reset and calm included
@@ -39,7 +44,9 @@ def _unknown(asked: argparse.Namespace) -> str:
 
 
 async def _run(asked: argparse.Namespace) -> int:
-    measure: tuple[Callable[[argparse.Namespace, Path], Rows], ...] = (_healthy, _dead, _dying, _disturbed, _can)
+    measure: tuple[Callable[[argparse.Namespace, Path], Rows], ...] = (
+        _healthy, _dead, _dying, _disturbed, _can, _losses, _memory, _virtual, _virtual_losses
+    )  # fmt: skip
     parts = dict(zip(PARTS, measure, strict=True))
     print("milliseconds; spreads are p50 / p99 / p99.9 / max")
     _show(_HEAD)
@@ -102,6 +109,31 @@ async def _can(asked: argparse.Namespace, folder: Path) -> Rows:
     period = f"{trip_cases.CAN_PERIOD_MS:.0f} ms"
     yield Row(f"over-limit to contact, CAN by slcan, a message every {period}, {contact.number} cuts", str(contact), "")
     yield Row("  p99.9", f"{contact.p999:.1f}", "", f"<= {promised:.0f}", contact.p999 <= promised)
+
+
+async def _losses(asked: argparse.Namespace, folder: Path) -> Rows:
+    async for row in losses(folder, Shape(lines=4, heads=4), SEED, asked.losses):
+        yield row
+
+
+async def _memory(asked: argparse.Namespace, folder: Path) -> Rows:
+    async for row in memory(folder, SEED, asked.events):
+        yield row
+
+
+async def _virtual(asked: argparse.Namespace, folder: Path) -> Rows:
+    took_ms, virtual_s, cpu_s = cuts_in_virtual_time(Shape(dead=DEAD), SEED, asked.virtual)
+    contact, high, longest = spread(took_ms), trip_cases.CONTACT_P999_MS, trip_cases.CONTACT_MAX_MS
+    yield Row(f"virtual: over-limit to contact, 2 dead, {contact.number:,} cuts", str(contact), "")
+    yield Row("  p99.9", f"{contact.p999:.0f}", "", f"<= {high:.0f}", contact.p999 <= high)
+    yield Row("  max", f"{contact.worst:.0f}", "", f"< {longest:.0f}", contact.worst < longest)
+    yield Row(f"  {virtual_s:,.0f} virtual seconds, CPU seconds", f"{cpu_s:.0f}", "")
+
+
+async def _virtual_losses(asked: argparse.Namespace, folder: Path) -> Rows:
+    for loss in Loss:
+        took_ms, allowed_ms, _, cpu_s = losses_in_virtual_time(loss, SEED, asked.virtual_losses)
+        yield loss_row(f"virtual: {loss.value}, {len(took_ms):,} times, {cpu_s:.0f} s CPU", took_ms, allowed_ms)
 
 
 def contact_rows(ours: list[Cut], theirs: list[Cut]) -> list[Row]:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-PARTS = ("healthy", "dead", "dying", "disturbed", "can")
+PARTS = ("healthy", "dead", "dying", "disturbed", "can", "losses", "memory", "virtual", "virtual-losses")
 BAUD = 9600
 HEADS = 16
 DEAD = (5, 11)
 TIMEOUT_MS = 150
-LINES = 8
+LINES = 4
 CUTS = 500
 VIRTUAL_CUTS = 100_000
+LOSSES, VIRTUAL_LOSSES = 50, 10_000  # of each kind
+EVENTS = 1_000_000
+RSS_MB = 16
+GROWN_KB = 64  # a page or two of the interpreter's own pools; a leak of one object per thousand readings would be more
 LIMIT, GOOD, OVER = 1.5, 0.5, 1.8  # % CH4
+
+CALM_MS = (150.0, 750.0)  # between the closing of a contact and the next over-limit: longer than a round of the line
+RESET_FIRST_MS = 450.0  # a round of the line: before it nobody can know that the gas has gone
+RESET_EVERY_MS = 250.0
 
 CONTACT_P999_MS, CONTACT_MAX_MS = 1000.0, 2000.0  # 9600 baud, 16 heads, 2 of them dead
 CONTACT_P50_MS = 400.0  # nobody dead

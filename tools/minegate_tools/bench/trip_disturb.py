@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from minegate_tools.bench.line import Row
 from minegate_tools.bench.quantiles import spread
+from minegate_tools.bench.rows import Row
 from minegate_tools.bench.trip_cases import DISTURBED_SHARE, Shape
 from minegate_tools.bench.trip_run import Cut, gateway
 

@@ -14,14 +14,12 @@ from typing import Any, NamedTuple
 from minegate_agent import bound
 from minegate_interlock.lines import Command, Verb
 from minegate_tools.bench import trip_site
-from minegate_tools.bench.trip_cases import Shape
+from minegate_tools.bench.trip_cases import RESET_EVERY_MS, RESET_FIRST_MS, Shape
 from minegate_tools.control import NoAnswer, ask
 from minegate_tools.demo.brokers import Broker, free_port
 
-START_S = 60.0
+START_S = 120.0
 STOP_S = 10.0
-RESET_EVERY_S = 0.25
-RESET_FIRST_S = 0.45  # a round of the line: before it nobody can know that the gas has gone
 _LINE_BYTES = 1 << 20
 
 
@@ -153,19 +151,19 @@ class Gateway:
         command = Command(Verb.RESET, trip_site.area(line), "bench", "")
         while True:
             await self.far.until(lambda: not self.far.closed[line], float("inf"))
-            await asyncio.sleep(RESET_FIRST_S)
+            await asyncio.sleep(RESET_FIRST_MS / 1000)
             while not self.far.closed[line]:
                 with suppress(NoAnswer):  # it is being started
                     await asyncio.to_thread(ask, run, command)
-                await asyncio.sleep(RESET_EVERY_S)
+                await asyncio.sleep(RESET_EVERY_MS / 1000)
 
 
 @asynccontextmanager
-async def gateway(folder: Path, shape: Shape, seed: int, journal: str = "journal") -> AsyncIterator[Gateway]:
-    """The whole of it, every contact closed for the first time."""
+async def gateway(folder: Path, shape: Shape, seed: int) -> AsyncIterator[Gateway]:
+    """The whole of it, after every line has cut once."""
     async with AsyncExitStack() as stack:
         broker = Broker(free_port(), folder / "broker")
-        trip_site.write(folder, shape, broker.port, free_port(), journal)
+        trip_site.write(folder, shape, broker.port, free_port())
         await broker.start()
         stack.push_async_callback(broker.stop)
         far = await stack.enter_async_context(far_end(folder, shape, seed))

@@ -42,23 +42,27 @@ def device(line: int, what: str) -> str:
     return f"sim/{what}-{line}"
 
 
-def write(folder: Path, shape: Shape, broker: int, page: int, journal: str = "journal") -> None:
-    """Both files, and the DBC of a CAN line."""
+def write(folder: Path, shape: Shape, broker: int, page: int) -> None:
+    """The files of `texts`, and where the ptys will be."""
     (folder / "sim").mkdir(exist_ok=True)
-    (folder / "gateway.toml").write_text("\n".join(_gateway(shape, broker, page, journal)), encoding="utf-8")
-    (folder / "rules.toml").write_text("\n".join(_rules(shape)), encoding="utf-8")
+    for name, text in texts(shape, broker, page).items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def texts(shape: Shape, broker: int, page: int = 0) -> dict[str, str]:
+    """Both files by name, and the DBC of a CAN line. `page` 0: there is none."""
+    found = {"gateway.toml": "\n".join(_gateway(shape, broker, page)), "rules.toml": "\n".join(_rules(shape))}
     if shape.kind == "can":
-        text = _DBC.format(number=CAN_ID, period=CAN_PERIOD_MS)
-        (folder / "head.dbc").write_text(text, encoding="utf-8")
+        found["head.dbc"] = _DBC.format(number=CAN_ID, period=CAN_PERIOD_MS)
+    return found
 
 
-def _gateway(shape: Shape, broker: int, page: int, journal: str) -> Iterator[str]:
+def _gateway(shape: Shape, broker: int, page: int) -> Iterator[str]:
     yield _table("[gateway]", mine="1", id="bench")
     for line in range(shape.lines):
         yield from _line(shape, line)
-    yield _table("[journal]", folder=journal)
     yield _table("[uplink]", host="127.0.0.1", tcp_port=broker)
-    yield _table("[page]", tcp_port=page)
+    yield _table("[page]", tcp_port=page) if page else _table("[page]", enabled=False)
 
 
 def _line(shape: Shape, line: int) -> Iterator[str]:

@@ -29,13 +29,12 @@ from typing import Any
 from minegate_sim.devices.relay_board import RelayBoard
 from minegate_sim.pty_end import Pty, opened
 from minegate_sim.wire import Wire
-from minegate_tools.bench.trip_cases import BAUD, CAN_RELAY_BAUD, GOOD, OVER, Shape
+from minegate_tools.bench.trip_cases import BAUD, CALM_MS, CAN_RELAY_BAUD, GOOD, OVER, Shape
 from minegate_tools.bench.trip_heads import Heads, Pushing, Sensors
 from minegate_tools.bench.trip_site import FIRST_NODE, device
 from minegate_wire.frame import Receiver
 from minegate_wire.messages import OPEN
 
-CALM_S = (0.15, 0.75)  # between the closing of a contact and the next over-limit: longer than a round of the line
 LONGEST_WAIT_S = 0.25
 
 assert GOOD < OVER
@@ -109,7 +108,7 @@ class Track:
         at_s = at_ms / 1000
         say(moved=self.number, closed=closed, at=at_s)
         if closed:
-            self._next_s = at_s + self._chance.uniform(*CALM_S)
+            self._next_s = at_s + self._chance.uniform(*CALM_MS) / 1000
             return
         self._next_s = None
         if self._over_s is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-from minegate_tools.bench.trip_cases import CUTS, PARTS, VIRTUAL_CUTS
+from minegate_tools.bench.trip_cases import CUTS, EVENTS, LOSSES, PARTS, VIRTUAL_CUTS, VIRTUAL_LOSSES
 
 _ABOUT = """\
 Measures on this machine what is promised about speed, each figure beside a plain script on the same simulated bus in
@@ -18,6 +18,7 @@ _WHAT = {
     "can": "a CAN bus: frames lost, CPU",
     "uplink": "the whole agent through a broker: CPU, memory, latency, bytes, backlog, outage",
     "trip": "from over-limit to open contact, on real processes, with faults, and in virtual time",
+    "journal": "the journal: durable values, bytes on the disk, opening and reading a large one",
     "sim": "virtual time: a shift, and a day without an uplink",
 }
 
@@ -39,7 +40,14 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     )
     command.add_argument("--peers", action="store_true", help="uplink: install thingsboard-gateway beside, and compare")
     command.add_argument("--cuts", type=int, default=CUTS, help=f"trip: real cuts for each figure ({CUTS})")
-    command.add_argument("--virtual", type=int, default=VIRTUAL_CUTS, help=f"trip: simulated cuts ({VIRTUAL_CUTS})")
+    for option, number, words in (
+        ("--virtual", VIRTUAL_CUTS, "simulated cuts"),
+        ("--losses", LOSSES, "of each real loss"),
+        ("--virtual-losses", VIRTUAL_LOSSES, "of each simulated loss"),
+        ("--events", EVENTS, "readings while memory is watched"),
+    ):
+        command.add_argument(option, type=int, default=number, metavar="N", help=f"trip: {words} ({number})")
+    command.add_argument("--gigabytes", type=float, default=1.0, help="journal: how large; default 1")
     command.set_defaults(do=_do)
 
 

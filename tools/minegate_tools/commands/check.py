@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from minegate_agent.check import Report, check
+from minegate_agent.worst_case import SILENT, Loss, Worst, loss_ms
 from minegate_tools.commands.site import folder_argument
 from minegate_tools.table import table
 
@@ -48,10 +49,11 @@ def shown(report: Report) -> str:
     titles = (
         "ports", "devices", "lines: how old a reading can become before the next one is in", "points", "areas",
         "rules", "worst cases, from the over-limit at the sensor to the open contact, in milliseconds",
+        "losses, and how long the contact can stay closed after each, in milliseconds",
     )  # fmt: skip
     tables = (
         _ports(report), _devices(report), _lines(report), _points(report), _areas(report), _limits(report),
-        _times(report),
+        _times(report), _losses(report),
     )  # fmt: skip
     return "\n\n".join(f"{title}\n{text}" for title, text in zip(titles, tables, strict=True) if text)
 
@@ -149,3 +151,17 @@ def _times(report: Report) -> str:
         "sum ms", "allowed",
     )  # fmt: skip
     return table(head, rows)
+
+
+def _losses(report: Report) -> str:
+    """What is lost, and how long an area's contact can stay closed after it."""
+    silent: dict[str, list[Worst]] = {}
+    for limit in report.limits:
+        for case in limit.cases:
+            if case.name == SILENT:
+                silent.setdefault(limit.area, []).append(case.worst)
+    rows = (
+        (area, *(f"{max(loss_ms(loss, worst) for worst in worsts):.0f}" for loss in Loss))
+        for area, worsts in silent.items()
+    )
+    return table(("area", *(loss.value for loss in Loss)), rows)

@@ -13,7 +13,6 @@ from pathlib import Path
 import msgspec
 
 import minegate_sim
-from minegate_interlock.told import log as interlock
 from minegate_sim import control
 from minegate_sim.expect import sentences
 from minegate_sim.explore import Explored, explore, scenario_of, shrink
@@ -171,4 +170,3 @@ def _one(place: str, seed: int) -> Explored:
 def _quiet() -> None:
     """What the processes of a simulated gateway log is not ours to say."""
     logging.getLogger().addHandler(logging.NullHandler())
-    interlock.hush()

@@ -54,7 +54,18 @@ def _do(asked: argparse.Namespace) -> int:
 def shown(now: Document) -> str:
     """The document for a person at a terminal."""
     return "\n\n".join(
-        text for text in (_areas(now), _points(now), _lines(now), _devices(now), _delivery(now), _events(now)) if text
+        text
+        for text in (
+            _areas(now),
+            _reactions(now),
+            _ticks(now),
+            _points(now),
+            _lines(now),
+            _devices(now),
+            _delivery(now),
+            _events(now),
+        )
+        if text
     )
 
 
@@ -74,6 +85,28 @@ def _areas(now: Document) -> str:
         for area in now.get("areas", ())
     )
     return table(("area", "power", "cause", "point", "value", "limit", "contact", "feed", "can be reset"), rows)
+
+
+def _reactions(now: Document) -> str:
+    """From the reading that decided, whole on its line, to the contact read back open."""
+    rows = (
+        (
+            row.get("output", ""),
+            row.get("point") or "(silence, fault, person)",
+            row.get("cuts", ""),
+            f"{row.get('p50_ms')} / {row.get('p99_ms')}",
+            row.get("worst_ms", ""),
+        )
+        for row in now.get("reactions", ())
+    )
+    return table(("output", "decided by", "cuts", "open within ms 50/99 %", "worst ms"), rows)
+
+
+def _ticks(now: Document) -> str:
+    ticks = now.get("ticks") or {}
+    if ticks.get("late_worst_ms") is None:
+        return ""
+    return f"interlock: ticks at most {ticks['late_worst_ms']} ms late, 99 % of them within {ticks['late_p99_ms']} ms"
 
 
 def _points(now: Document) -> str:
@@ -144,8 +177,16 @@ def _delivery(now: Document) -> str:
     words = "connected" if delivery.get("connected") else "NOT connected"
     return (
         f"uplink {words}; journal {delivery.get('last', '?')}, confirmed {delivery.get('confirmed', '?')}, "
-        f"waiting {delivery.get('waiting', '?')}"
+        f"waiting {delivery.get('waiting', '?')}{_written(delivery.get('written') or {})}"
     )
+
+
+def _written(written: Document) -> str:
+    """What the flash has to bear since link started."""
+    if not written.get("readings"):
+        return ""
+    thinned = f", {written['thinned']} readings thinned" if written.get("thinned") else ""
+    return f"\nwritten {written['bytes']} bytes, {written['bytes_each']} for each reading{thinned}"
 
 
 def _events(now: Document) -> str:

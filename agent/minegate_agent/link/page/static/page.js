@@ -5,7 +5,9 @@ import { byId, mark, write } from "/static/dom.js";
 import { showEvents } from "/static/events.js";
 import { age, clock } from "/static/format.js";
 import { showHealth } from "/static/health.js";
+import { showProofs } from "/static/proofs.js";
 import { showPoints } from "/static/points.js";
+import { showReactions } from "/static/reactions.js";
 import { change, full, state, utcNow } from "/static/store.js";
 import { Stream } from "/static/stream.js";
 import { either, loadTexts, switchTo, t, writeStaticTexts } from "/static/texts.js";
@@ -25,6 +27,8 @@ function show(stream) {
   showTrends(now);
   showPoints(now);
   showHealth(now);
+  showReactions();
+  showProofs(now);
   showEvents(now);
 }
 
