@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -23,6 +25,7 @@ from minegate_drivers.testkit import play
 from minegate_sim.section.section import Section, load
 from minegate_tools.bus.replayed import replayed
 from minegate_tools.bus.traffic import RESULT, TRAFFIC, Lost, RecordingError, Said, from_zero, read
+from minegate_tools.cli import main
 from minegate_tools.commands.record import finish
 
 RECORDINGS = sorted(path.parent for path in (Path(__file__).parent / "recordings").glob(f"*/{TRAFFIC}"))
@@ -52,9 +55,20 @@ def test_a_replay_understands_what_field_understood(folder: Path, tmp_path: Path
     assert live > 40
 
 
-def replay(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "minegate_tools", "replay", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+class Done(NamedTuple):
+    """As a process would have ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def replay(*words: str | Path) -> Done:
+    out, err = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        main(["replay", *map(str, words)])
+    assert isinstance(ended.value.code, int)
+    return Done(ended.value.code, out.getvalue(), err.getvalue())
 
 
 def test_the_command_tells_which_verdicts_another_rule_would_have_given(tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ def test_a_mine_under_test_says_what_is_wrong_with_a_question() -> None:
             slope.expect("all is well")
         with pytest.raises(ValueError, match="point 'T9' is not one of"):
             slope.expect("point T9 reaches 1")
+        with pytest.raises(ValueError, match="contact 'relay-9' is not one of relay-1, belt-below"):
+            slope.expect("contact relay-9 closes within 1 s")
         with pytest.raises(ValueError, match="'relay-9' is not one of relay-1, belt-below"):
             slope.contact("relay-9")
         with pytest.raises(ValueError, match="what = 'flood'"):

@@ -40,6 +40,11 @@ def do(heading: Heading, wish: Wish, now_ms: float) -> Wish:
     return command(heading, wish, now_ms)
 
 
+def names() -> tuple[str, ...]:
+    """What may be wished for."""
+    return tuple(_COMMANDS)
+
+
 def _fan(heading: Heading, wish: Wish, now_ms: float) -> Wish:
     heading.control(replace(heading.controls, fan_on=_flag(wish, "run")), now_ms)
     return {}

@@ -18,7 +18,8 @@ from types import TracebackType
 
 from minegate_interlock.lines import Verb
 from minegate_sim.edit import set_value
-from minegate_sim.expect import judged, known, named, outputs
+from minegate_sim.expect import judged, outputs
+from minegate_sim.fitting import fit_words
 from minegate_sim.guests import Guest, Visited
 from minegate_sim.mine import Mine
 from minegate_sim.mishaps import KINDS, Mishap, enter, person
@@ -51,11 +52,13 @@ class UnderTest:
         self._left = ExitStack()
 
     def __enter__(self) -> UnderTest:
-        folder = self._folder or Path(self._left.enter_context(tempfile.TemporaryDirectory(prefix="mg")))
-        self.mine = Mine(self.place, self._seed, folder, edit=self._edit, keep_records=True)
-        self._watcher = Watcher(self.mine, Asked(set(self.place.values()), set(self.place.truths()), True))
-        self._promises = Promises(self.mine)
-        self._left.enter_context(self.mine)
+        with ExitStack() as begun:
+            folder = self._folder or Path(begun.enter_context(tempfile.TemporaryDirectory(prefix="mg")))
+            self.mine = Mine(self.place, self._seed, folder, edit=self._edit, keep_records=True)
+            self._watcher = Watcher(self.mine, Asked(set(self.place.values()), set(self.place.truths()), True))
+            self._promises = Promises(self.mine)
+            begun.enter_context(self.mine)
+            self._left = begun.pop_all()
         return self
 
     def __exit__(
@@ -138,13 +141,10 @@ class UnderTest:
         return self._watcher.seen()
 
     def expect(self, words: str, after_s: float = 0.0) -> None:
-        """AssertionError with what was seen if it is not so. ValueError if the words are not those of expect.py."""
-        if not known(words):
-            raise ValueError(f"words = {words!r} is not understood; minegate_sim/expect.py has the list")
-        for kind, name in named(words):
-            if kind != "contact" and name not in self.place.values():
-                raise ValueError(f"words = {words!r}: point {name!r} is not one of {', '.join(self.place.values())}")
-        verdict = judged(Expect(words=words, after_s=after_s), self.seen())
+        """AssertionError with what was seen if it is not so. ValueError if words or names are not known."""
+        expect = Expect(words=words, after_s=after_s)
+        fit_words(expect, self.mine)
+        verdict = judged(expect, self.seen())
         assert verdict.kept, f"{words}: {verdict.why}"
 
     @property

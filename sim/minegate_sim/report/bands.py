@@ -11,6 +11,7 @@ from minegate_sim.seen import Seen
 LINES_MAX = 6  # in one plot; the eye does not follow more
 AIR = ("air_speed", "duct_speed")
 BRIDGE_S = 2.5
+METHANE_REACH, BACKLOG_REACH, LATENCY_REACH = 1.0, 20.0, 1.0
 SWITCHES = ("power", "machine", "pump", "fan")
 
 
@@ -30,7 +31,9 @@ class Line(NamedTuple):
 
 
 class Band(NamedTuple):
-    """One plot of lines. `floor`: the axis goes at least down to it. `log`: decades."""
+    """One plot of lines. The axis goes at least down to `floor` and up to `reach`, so that noise stays small. `log`:
+    decades.
+    """
 
     title: Title
     unit: str
@@ -38,6 +41,7 @@ class Band(NamedTuple):
     levels: tuple[Level, ...] = ()
     floor: float = 0.0
     log: bool = False
+    reach: float = 0.0
 
 
 class Row(NamedTuple):
@@ -69,7 +73,9 @@ QUANTITIES = {
 def bands(history: History) -> list[Band]:
     """Plots of values: methane and air first, then what else is measured here and moves."""
     found = [
-        _band(history, Title("甲烷", "Methane"), [p for p in history.points if p.quantity == "methane"], "%CH4"),
+        _band(
+            history, Title("甲烷", "Methane"), [p for p in history.points if p.quantity == "methane"], "%CH4"
+        )._replace(reach=METHANE_REACH),
         _band(history, Title("风速", "Air"), [p for p in history.points if p.quantity in AIR], "m/s"),
     ]
     for quantity, title in QUANTITIES.items():
@@ -87,8 +93,8 @@ def delivery(history: History) -> list[Band]:
     )
     waiting = (Line("items not yet delivered", history.backlog, steps=True),)
     return [
-        Band(Title("待传数据", "Backlog"), "", waiting),
-        Band(Title("传输时延", "Latency"), "s", late, floor=0.1, log=True),
+        Band(Title("待传数据", "Backlog"), "", waiting, reach=BACKLOG_REACH),
+        Band(Title("传输时延", "Latency"), "s", late, floor=0.1, log=True, reach=LATENCY_REACH),
     ]
 
 

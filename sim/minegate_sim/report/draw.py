@@ -19,7 +19,9 @@ AXIS_PX = 22.0
 def band(what: Band, times: Sequence[float], lasts_s: float, marks: Sequence[Mark]) -> str:
     """Lines with their limits."""
     x = time_axis(lasts_s)
-    every = [value for line in what.lines for value in line.values] + [level.value for level in what.levels]
+    every = (
+        [value for line in what.lines for value in line.values] + [level.value for level in what.levels] + [what.reach]
+    )
     y = value_axis(every, what.floor, PLOT_PX, TOP_PX, log=what.log)
     parts = [*_grid(x, y), *_spans_of(marks, x, TOP_PX, PLOT_PX)]
     said: set[tuple[str, float]] = set()

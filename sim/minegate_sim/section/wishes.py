@@ -53,6 +53,11 @@ def do(section: Section, wish: Wish, now_ms: float) -> Mapping[str, object]:
     return answer
 
 
+def names() -> tuple[str, ...]:
+    """What may be wished for."""
+    return tuple(_WISHES)
+
+
 def _fan(section: Section, wish: Wish, now_ms: float) -> Wish:
     roads = [road.name for road in section.plan.road if road.fan is not None]
     ducts = [duct.name for duct in section.plan.duct]

@@ -13,12 +13,15 @@ from pathlib import Path
 import msgspec
 
 import minegate_sim
+from minegate_sim import control
+from minegate_sim.expect import sentences
 from minegate_sim.explore import Explored, explore, scenario_of, shrink
 from minegate_sim.mishaps import KINDS
 from minegate_sim.places import PLACES, titles
 from minegate_sim.report.page import page
 from minegate_sim.run import Outcome, run
 from minegate_sim.scenario import ScenarioError, load, text_of
+from minegate_sim.section import wishes as section_wishes
 from minegate_tools.bus.traffic import TRAFFIC, from_zero
 from minegate_tools.commands.record import finish
 from minegate_tools.progress import progress
@@ -74,6 +77,16 @@ def _run(asked: argparse.Namespace) -> int:
     rows += [("BROKEN", f"promise at {ms / 1000:.3f} s", text) for ms, text in outcome.breaches]
     print(table(("", "expected", "seen"), rows))
     print(f"seed {scenario.seed}, {len(outcome.record.lines)} lines, sha256 {outcome.record.digest()[:16]}")
+    try:
+        _keep(asked, outcome)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0 if outcome.kept else 1
+
+
+def _keep(asked: argparse.Namespace, outcome: Outcome) -> None:
+    """Write what was asked for. Raises OSError."""
     if asked.log is not None:
         asked.log.write_text("".join(line.text() for line in outcome.record.lines), encoding="utf-8")
     if asked.report is not None:
@@ -81,7 +94,6 @@ def _run(asked: argparse.Namespace) -> int:
         asked.report.write_text(page(outcome, outcome.history), encoding="utf-8")
     if asked.record is not None:
         _record(asked.record, outcome)
-    return 0 if outcome.kept else 1
 
 
 def _record(folder: Path, outcome: Outcome) -> None:
@@ -98,7 +110,11 @@ def _list(asked: argparse.Namespace) -> int:
     rows = [(name, each.place, f"{each.lasts_s:g} s", each.title) for name, each in shipped]
     print(table(("scenario", "place", "lasts", "title"), rows), end="\n\n")
     print(table(("place", "is"), list(titles().items())), end="\n\n")
-    print(table(("what", "targets", "means"), [(n, " ".join(k.targets), k.help) for n, k in KINDS.items()]))
+    kinds = [(name, " ".join(kind.targets), kind.help) for name, kind in KINDS.items()]
+    print(table(("what", "targets in the heading", "means"), kinds), end="\n\n")
+    wishes = [("heading", " ".join(control.names())), ("sections", " ".join(section_wishes.names()))]
+    print(table(("wish in", "do"), wishes), end="\n\n")
+    print(table(("words of an expectation",), [(form,) for form in sentences()]))
     return 0
 
 
