@@ -114,7 +114,7 @@ def test_a_key_is_made_once_and_its_public_half_beside_it(tmp_path: Path) -> Non
 
 def test_a_long_export_is_written_in_groups_and_reads_back_as_it_was(site: Path, tmp_path: Path) -> None:
     """Never more than one group is in memory."""
-    journal, count = opened(site / "journal"), 26_000
+    journal, count = opened(site / "journal"), 11_000
     for number in range(3, count + 1):
         record = (number % 400).to_bytes(2, "big") + b"\0\0"
         journal.append(SCAN, encode_scan(Scan(7, number, 1, 0, 0, 0, 1_772_323_200_000 + number, 1, record)))

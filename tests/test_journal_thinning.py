@@ -82,7 +82,7 @@ def test_the_newest_readings_are_whole_and_the_oldest_are_the_sparsest(site: Sit
 
 
 def test_in_the_end_all_readings_of_old_segments_go_and_their_events_stay(site: Site) -> None:
-    site.live(30_000, alarm_every=1_000)
+    site.live(18_000, alarm_every=1_000)
     site.settle()
     found = site.read()
     assert set(site.events) == {record.sequence for record in found if record.klass == EVENT}
@@ -148,7 +148,7 @@ def test_a_reader_goes_on_while_its_segment_is_thinned_under_it(tmp_path: Path) 
     reader = threading.Thread(target=read_for_ever)
     reader.start()
     try:
-        for number in range(1, 8_001):
+        for number in range(1, 5_001):
             journal.append(SCAN, scan_body(number))
             if number % 100 == 0:
                 journal.commit()

@@ -22,7 +22,7 @@ from minegate_tools.spelled import Birth, quality_text
 
 COLUMNS = ("sequence", "utc_ms", "clock", "device", "field", "value", "unit", "quality", "event")
 PART_SUFFIX = ".part"
-ROWS_MAX = 50_000  # in one group of a Parquet file, and in memory
+ROWS_MAX = 20_000  # in one group of a Parquet file, and in memory
 
 
 class Formats(Enum):

@@ -17,6 +17,8 @@ from minegate_tools.bench.journal_open import Opened, opened
 from minegate_tools.bench.journal_write import Written, write
 from minegate_tools.bench.table import Row, at_least, at_most, show
 
+HELP = "values durable a second, bytes written for each, and how a journal of any size opens and is read"
+
 OPEN_S_MAX = 1.0
 VALUES_S_MIN = 400_000
 READING_MB_MAX = 40.0  # above what the process had before it read
