@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from journal_story import FOLDER, alarm_body, loss_body, scan_body, told_by
-from minegate_agent.link.inspection import Gap, SegmentSeen, inspect
-from minegate_agent.link.journal import EVENT, SCAN, Journal, Loss
+from minegate_agent.link.inspection import Gap, SegmentSeen, Thinned, inspect
+from minegate_agent.link.journal import EVENT, SCAN, Journal, Loss, Record
 from minegate_agent.link.ledger import BadLedger, bits_of, gone, mask
 from minegate_agent.link.records import decode_event, decode_scan
 from minegate_agent.link.signing import Signer, signer
@@ -34,7 +35,7 @@ def test_half_of_each_devices_readings_go_and_the_event_says_exactly_which(site:
     site.live(1_900)
     site.settle()
     (loss, *_) = site.losses
-    event = decode_event(loss_body(loss))
+    event: dict[str, Any] = decode_event(loss_body(loss))
     first, last = event["segment"]
     before = [number for number in range(first, last + 1) if number not in site.events]
     by_device = defaultdict(list)
@@ -164,6 +165,24 @@ def test_a_reader_goes_on_while_its_segment_is_thinned_under_it(tmp_path: Path) 
     assert {loss.reason for loss in losses} == {"journal_thinned"}
     assert not [seen for seen in inspect(tmp_path) if isinstance(seen, Gap)]
     assert any(seen.thinned for seen in inspect(tmp_path) if isinstance(seen, SegmentSeen))
+
+
+def test_who_looks_at_the_files_of_a_running_site_sees_no_damage_in_what_is_thinned_meanwhile(site: Site) -> None:
+    site.live(1_300)
+    site.commit()
+    assert not site.losses
+    looking = inspect(FOLDER, site.disk)
+    seen = [next(looking) for _ in range(5)]
+    site.live(3_000)
+    site.settle()
+    assert site.journal.thinned > 500
+    seen += looking
+    assert not [each for each in seen if isinstance(each, Gap)]
+    sequences = [each.sequence for each in seen if isinstance(each, Record)]
+    assert sequences == sorted(set(sequences))
+    holes = {n for each in seen if isinstance(each, Thinned) for n in range(each.first, each.last + 1)}
+    assert holes
+    assert holes | set(sequences) >= set(range(1, 1_100)), "all but the file that was being written"
 
 
 def test_a_ledger_event_is_read_back_as_it_was_meant() -> None:

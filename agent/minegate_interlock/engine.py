@@ -16,7 +16,7 @@ from minegate_interlock.lines import AreaState, Cause, Command, Feed, PointName,
 from minegate_interlock.node_output import NodeOutput
 from minegate_interlock.orders import answer, order
 from minegate_interlock.outlet import Outlet
-from minegate_interlock.output_kinds import GPIO, AnyOutput
+from minegate_interlock.output_kinds import GPIO, AnyOutput, answered_ms
 from minegate_interlock.proof_test import Key
 from minegate_interlock.proof_tests import ProofTests, wants_test
 from minegate_interlock.reaction import Reactions
@@ -61,6 +61,7 @@ class Engine:
         self._owner = self._owners()
         self._area_outputs = frozenset(output.name for output in rules.outputs)
         self._index = {area.name: at for at, area in enumerate(rules.areas)}
+        self.again_ms: float = math.inf  # when `again` is due
         self._closed = dict.fromkeys(self.outputs, False)  # per output, what it is told: closed or not
         # per output, from a cut until its contact is read back open: when, and the point that decided or ""
         self._deciding: dict[str, tuple[int, str]] = {}
@@ -174,6 +175,14 @@ class Engine:
                     self._deciding[output] = (deciding_ms, point)
         if changed:
             self._send(now_ms, frozenset(changed))
+            self.again_ms = now_ms + max(answered_ms(self.outputs[output].output) for output in changed)
+
+    def again(self, now_ms: int) -> None:
+        """On two wires a frame can meet the node's answer to the one before, and both are lost: what opens is said
+        again when that answer has ended, which on a fast line is sooner than the next tick.
+        """
+        self.again_ms = math.inf
+        self._send(now_ms, urgent=frozenset())
 
     def _told(self) -> Iterator[tuple[str, bool]]:
         """(output, whether its contact is to be closed). Area power is closed while permitted, a fan's lock while it

@@ -39,6 +39,8 @@ _EXCHANGE_BYTES, _SEALED_EXCHANGE_BYTES = 40, 48
 # Three segments each way, four with a seal, of 160 bits: 29-bit identifier, 8 bytes, the most that stuffing adds.
 _SEGMENT_BITS, _EXCHANGE_SEGMENTS, _SEALED_EXCHANGE_SEGMENTS = 160, 6, 7
 
+_LOOK_MS = 5.0  # how soon a node looks at what it has heard
+
 AnyOutput = Output | FanOutput
 
 
@@ -120,6 +122,14 @@ def bus_ms(output: AnyOutput) -> float:
     """The longest that a frame to the node and its answer take on CAN, alone on the bus."""
     many = _SEALED_EXCHANGE_SEGMENTS if output.key_file else _EXCHANGE_SEGMENTS
     return many * _SEGMENT_BITS * 1000 / output.bitrate
+
+
+def answered_ms(output: AnyOutput) -> float:
+    """The longest from a frame to the end of its answer; a GPIO line answers when it is read."""
+    if output.kind == GPIO:
+        return 0.0
+    on_line_ms = _line_ms(output) if output.kind == NODE or output.interface == SLCAN else 0.0
+    return _LOOK_MS + on_line_ms + (bus_ms(output) if output.kind == CAN_NODE else 0.0)
 
 
 def permit_ms(output: AnyOutput) -> float:

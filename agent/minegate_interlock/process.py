@@ -7,6 +7,7 @@ follow.
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import signal
@@ -72,7 +73,7 @@ class Process:
         ):
             listener = sockets.listen(run_folder, name)
             self.selector.register(listener, selectors.EVENT_READ, lambda s=listener, a=accept: a(s.accept()[0]))
-        self.next_ms = self._slow_ms = self._now_ms()
+        self._tick_ms = self._slow_ms = self._now_ms()
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT; the last thing sent is OPEN."""
@@ -83,12 +84,17 @@ class Process:
             self.turn(self.selector.select(max(0, self.next_ms - self._now_ms()) / 1000))
         self.open_all()
 
+    @property
+    def next_ms(self) -> int:
+        """When `turn` is to be called at the latest."""
+        return math.ceil(min(self._tick_ms, self._engine.again_ms))
+
     def turn(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
         """One turn of the loop: what `selector` found ready, and what is due."""
-        late_ms = self._now_ms() - self.next_ms
+        late_ms = self._now_ms() - self._tick_ms
         if late_ms > STALL_MS:  # before anything that waited is believed
             self._after_stall(late_ms)
-            self.next_ms = self._now_ms() + self._rules.timing.tick_ms
+            self._tick_ms = self._now_ms() + self._rules.timing.tick_ms
             return
         for key, _ in ready:
             callback: Callable[[], None] = key.data
@@ -97,11 +103,13 @@ class Process:
         if now_ms >= self._slow_ms:
             self._slow(now_ms)
             self._slow_ms = now_ms + SLOW_TICK_MS
-        if now_ms >= self.next_ms:
-            self._late.add(now_ms - self.next_ms)
+        if now_ms >= self._engine.again_ms:
+            self._engine.again(now_ms)
+        if now_ms >= self._tick_ms:
+            self._late.add(now_ms - self._tick_ms)
             self._outputs.hear_all()
             self._engine.tick(now_ms)
-            self.next_ms = max(self.next_ms + self._rules.timing.tick_ms, now_ms)
+            self._tick_ms = max(self._tick_ms + self._rules.timing.tick_ms, now_ms)
         self._outputs.send()
         self._readers.tell(now_ms)
 
