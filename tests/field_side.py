@@ -115,5 +115,6 @@ async def handing_over(field: FieldSide) -> AsyncIterator[FieldSide]:
     try:
         yield field
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        while not task.done():  # a group that meets the end of the line in the same turn forgets that it was cancelled
+            task.cancel()
+            await asyncio.wait((task,), timeout=0.1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from copy import copy
 from functools import cache
 from pathlib import Path
 
@@ -114,6 +115,15 @@ class Story:
             else:
                 return
         raise AssertionError(f"no way to go on after {_TRIES} tries")
+
+    def found_on(self, disk: SimDisk) -> Story:
+        """The same story with another end of the last power cut."""
+        other = copy(self)
+        other.disk = disk
+        other._promised, other._appended = dict(self._promised), dict(self._appended)
+        other._received, other._declared = dict(self._received), set(self._declared)
+        other._open()
+        return other
 
     def _release_lock(self) -> None:
         self.disk._locked.clear()  # what the end of the process does

@@ -29,6 +29,7 @@ class RelayCabinet:
         self.changed = threading.Condition()
         self.closed = False
         self.welded_open = False
+        self.welded_closed = False
 
     def __enter__(self) -> RelayCabinet:
         self._thread.start()
@@ -59,7 +60,7 @@ class RelayCabinet:
                 answer = self._answer()
             if answer:
                 os.write(self._master, answer)
-            closed = coil and not self.welded_open
+            closed = (coil or self.welded_closed) and not self.welded_open
             with self.changed:
                 if closed is not self.closed:
                     self.closed = closed

@@ -12,7 +12,7 @@ import pytest
 from can_relay import error
 from minegate_agent.field import can_wire
 from minegate_drivers.ports import CanFrame
-from minegate_interlock.can_line import CAN_RAW_ERR_FILTER, STRUCTS_AT_ONCE_MAX, CanLine, open_can, prepare
+from minegate_interlock.can_line import CAN_RAW_ERR_FILTER, SEND_BYTES, STRUCTS_AT_ONCE_MAX, CanLine, open_can, prepare
 from minegate_interlock.node_wire import EFF_FLAG, ERR_BUS_OFF, STRUCT, node_filter
 from minegate_interlock.world import LineLost
 from minegate_wire import can_frames, messages
@@ -100,6 +100,25 @@ class Ended:
         """Nothing to give back."""
 
 
+def test_an_open_finds_room_behind_a_permit_and_a_dead_bus_keeps_no_row_of_them() -> None:
+    """By a socket of another family, which the kernel charges in the same way; a bus that takes nothing."""
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    near.setblocking(False)
+    far.setblocking(False)
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+    line = CanLine(near, "can1")
+    permit = STRUCT.pack(EFF_FLAG | 1, 8, bytes(8)) * 4
+    opening = STRUCT.pack(EFF_FLAG | 2, 8, bytes(8)) * 3
+    line.write(permit)
+    line.write(opening)
+    assert drain(far) == 7
+    for _ in range(100):
+        line.write(permit)
+    assert drain(far) <= 4 * 4
+    near.close()
+    far.close()
+
+
 def test_a_full_queue_of_the_interface_loses_a_frame_and_one_that_is_down_loses_the_line() -> None:
     CanLine(Ended(errno.ENOBUFS), "can1").write(bytes(16))
     for act in (lambda line: line.write(bytes(16)), CanLine.read, CanLine.forget_waiting):
@@ -135,7 +154,7 @@ def test_the_kernel_is_asked_for_the_nodes_own_frames_and_the_state_of_the_bus()
     (wanted,) = struct.unpack("=I", asked.options[raw, CAN_RAW_ERR_FILTER])
     words = {name for bit, name in can_wire.ERROR_CLASSES.items() if wanted & bit}
     assert words == {"controller", "bus_off", "restarted"}
-    assert asked.options[socket.SOL_SOCKET, socket.SO_SNDBUF] == 0
+    assert asked.options[socket.SOL_SOCKET, socket.SO_SNDBUF] == SEND_BYTES
 
 
 def test_fields_reader_understands_the_same_structs() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -124,3 +125,11 @@ def test_a_contact_is_known_only_by_its_read_back() -> None:
     assert gpio.contact == CONTACT_CLOSED
     assert not gpio.check(True, 600)
     assert gpio.contact == SILENT
+
+
+def test_what_only_some_sites_need_is_not_loaded_for_the_others() -> None:
+    script = "import sys, minegate_interlock.__main__; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "minegate_interlock.serial_line" in loaded
+    some = {"gpiod", *(f"minegate_interlock.{name}" for name in ("gpio_line", "can_line", "slcan_line"))}
+    assert some & set(loaded) == set()

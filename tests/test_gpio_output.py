@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine_heading import Cabinet, EngineHeading
+from engine_heading import STEP_MS, Cabinet, EngineHeading
 from gpio_panel import BLIND, OUTPUT, TRAVEL_MS, WATCHDOG_MS, Panel
 from heading import AREA, rules
 from minegate_interlock.gpio_output import GpioOutput
@@ -61,12 +61,39 @@ def test_an_interlock_that_hangs_is_cut_by_the_watchdog_and_waits_for_a_person()
     assert heading.panel.level == 1
     heading.run(100)
     (lost,) = heading.said(What.OUTPUT_LOST)
-    assert "opened by itself" in lost.reason
+    assert "watchdog relay: it can have opened, the loop was held up for 3" in lost.reason
     heading.run(2000)
     assert not heading.contact
     assert heading.command(Verb.RESET)[0]
     heading.run(500)
     assert heading.contact
+
+
+@pytest.mark.parametrize("output", [OUTPUT, BLIND])
+def test_a_relay_that_opened_while_the_loop_was_held_up_does_not_close_with_the_next_beat(output: Output) -> None:
+    heading = OnGpio(output)
+    heading.feed_follows = True
+    heading.powered()
+    heading.run(1000)
+    for held_ms in (200, 260, 290, 350, 450):
+        heading.told()
+        heading.now_ms += held_ms - STEP_MS  # nobody calls the engine, and the read-back's edge is not seen either
+        heading.panel.turn([], heading.now_ms)
+        closings = 0
+        for _ in range(100):
+            was = heading.contact
+            heading.run(STEP_MS)
+            closings += heading.contact and not was
+        lost = heading.said(What.OUTPUT_LOST)
+        if held_ms <= WATCHDOG_MS - heading.rules.timing.tick_ms:
+            assert (heading.contact, lost) == (True, [])
+            continue
+        assert (heading.contact, closings) == (False, 0)
+        assert "watchdog relay: it can have opened" in lost[0].reason
+        heading.run(500)
+        assert heading.command(Verb.RESET)[0]
+        heading.run(1000)
+        assert heading.contact
 
 
 def test_a_contact_that_welds_is_told_and_a_broken_read_back_wire_reads_open() -> None:

@@ -140,17 +140,18 @@ async def test_after_a_power_cut_nobody_knows_how_much_was_lost_and_that_is_said
 ) -> None:
     site = make_site(tmp_path)
     dead = FieldSide(site, boot=77)
-    async with running(load_site(site), machine="first start"), handing_over(dead):
+    async with running(load_site(site), machine="first start") as link, handing_over(dead):
         for _ in range(5):
             dead.scan()
         await dead.confirmed_all()
+        await until(lambda: not link._intake._machine.unnoted, "noted")
     for _ in range(2):  # link restarts, the machine does not
         async with running(load_site(site), machine="second start") as link:
             field = FieldSide(site, previous=kept)
             field.scan()
             async with handing_over(field):
                 await field.confirmed_all()
-                await until(lambda link=link: not link._intake._machine.restarted, "noted")  # type: ignore[misc]
+                await until(lambda link=link: not link._intake._machine.unnoted, "noted")  # type: ignore[misc]
                 assert losses(link) == told
     async with running(load_site(site), machine="third start") as link, handing_over(FieldSide(site, boot=78)):
         await until(lambda: len(losses(link)) > len(told), "the next one is told too")
@@ -160,9 +161,10 @@ async def test_after_a_power_cut_nobody_knows_how_much_was_lost_and_that_is_said
 async def test_a_power_cut_behind_a_boot_that_nobody_heard_of_ends_the_one_that_is_known(tmp_path: Path) -> None:
     site = make_site(tmp_path)
     dead = FieldSide(site, boot=77)
-    async with running(load_site(site), machine="first start"), handing_over(dead):
+    async with running(load_site(site), machine="first start") as link, handing_over(dead):
         dead.scan()
         await dead.confirmed_all()
+        await until(lambda: not link._intake._machine.unnoted, "noted")
     async with running(load_site(site), machine="second start") as link:  # boot 78 has numbered two, and link was away
         async with handing_over(FieldSide(site, boot=79, previous=(78, 2))):
             await until(lambda: len(losses(link)) == 2, "both are told")

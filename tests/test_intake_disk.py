@@ -50,7 +50,7 @@ class _Refusing:
             raise OSError(number, os.strerror(number))
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
 async def test_while_the_disk_refuses_nothing_is_confirmed_and_then_everything(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, number: int
 ) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from engine_heading import EngineHeading
 from heading import AREA, T1, rules
-from minegate_interlock.feed import probable_part, why_lost
+from minegate_interlock.feed import lost_part, probable_part, why_lost
 from minegate_interlock.lines import Cause, Reaction, Verb, What, pack, unpack
+from minegate_interlock.node_output import NodeOutput
+from minegate_interlock.node_wire import BUS_OFF, ERR_BUS_OFF, ERR_FLAG, STRUCT
 from minegate_interlock.outlet import SILENT
 from minegate_interlock.reaction import EDGES_MS, Reactions, counts_of, quantile_ms
 from minegate_interlock.rules import Output, Rules
@@ -52,6 +54,16 @@ def test_a_lost_output_is_told_with_the_part_to_look_at(
     contact: int, permitted: bool, rebooted: bool, words: str
 ) -> None:
     assert words in why_lost(contact, permitted, rebooted)
+
+
+def test_an_output_that_knows_why_it_is_silent_says_so() -> None:
+    on_can = Output("relay-1", node=9, kind="can-node", interface="socketcan", channel="can1")
+    node = NodeOutput(on_can, rules().timing, rules().hash)
+    assert "no answer within the lease" in lost_part(node, True, False)
+    node.hear(STRUCT.pack(ERR_FLAG | ERR_BUS_OFF, 8, b""), 0)
+    assert not node.check(True, 0)
+    assert lost_part(node, True, False) == BUS_OFF
+    assert lost_part(node, True, True) == "relay node: it restarted"
 
 
 def test_a_load_that_stays_live_names_the_breaker_and_opens_the_second_output() -> None:
@@ -270,3 +282,14 @@ def test_a_load_that_is_dead_although_power_is_permitted_names_the_breaker_once_
     heading.feed = 1.0
     heading.run(500)
     assert len(heading.said(What.FEED_AGREES)) == 1
+
+
+def test_a_port_that_is_gone_is_told_once_however_young_its_last_word_is() -> None:
+    heading = EngineHeading()
+    heading.powered()
+    heading.cabinets["relay-1"].cable = False
+    heading.engine.line_lost("relay-1", heading.now_ms)
+    heading.run(3000)
+    assert not heading.contact
+    told = [verdict.what for verdict in heading.told() if verdict.what in (What.OUTPUT_LOST, What.OUTPUT_BACK)]
+    assert told == [What.OUTPUT_LOST]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+from collections.abc import Callable
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -14,7 +16,7 @@ from journal_story import FOLDER, Story
 from minegate_agent.link.proof import prove
 from minegate_agent.link.store.form import name_of, said_by
 from minegate_agent.link.store.thinning import NO_READINGS
-from minegate_sim.disk import KILL, POWER_CUT, SimDisk
+from minegate_sim.disk import KILL, POWER_CUT, PowerCut, SimDisk
 
 OPENING = 4  # the sync of the last segment comes after two of the cursor and one of the folder
 
@@ -35,16 +37,21 @@ ROOMY = Budget(1_000_000, 600, 3, 14)
 TIGHT = Budget(36_000, 9_000, 120, 5)  # the script overruns it several times: readings are thinned, up to the last
 
 
-def script(story: Story, budget: Budget) -> None:
+def script(story: Story, budget: Budget, *, through_cuts: bool = True) -> None:
     """Some minutes of a link's life: blocks of readings, commits, deliveries that fall behind, and catching up."""
+    live = story.survive if through_cuts else _do
     for step in range(budget.steps):
-        story.survive(partial(story.produce, budget.each + step % 5))
-        story.survive(story.commit)
+        live(partial(story.produce, budget.each + step % 5))
+        live(story.commit)
         if step % 3 == 0:
-            story.survive(partial(story.deliver, 4))
-    story.survive(partial(story.deliver, 60))
-    story.survive(partial(story.produce, 9))
-    story.survive(story.commit)
+            live(partial(story.deliver, 4))
+    live(partial(story.deliver, 60))
+    live(partial(story.produce, 9))
+    live(story.commit)
+
+
+def _do(act: Callable[[], object]) -> None:
+    act()
 
 
 @cache
@@ -151,6 +158,43 @@ def test_a_kill_then_an_error_while_opening_then_a_power_cut_lose_nothing_that_w
         story = lived_through(ROOMY, operation, faults)
         assert story.kills == 1
         assert not story.promised_and_lost, operation
+
+
+SHORT = Budget(1_000_000, 600, 3, 5)
+
+
+def ends_of(budget: Budget, stride: int) -> int:
+    """Cut the power at each operation of the script, and let it end in every way; how many ways there were."""
+    ends = 0
+    opening = budget.story(SimDisk()).disk.operations
+    for operation in range(opening + 1, operations_of(budget) + 1):
+        disk = SimDisk()
+        disk.faults[operation] = POWER_CUT
+        story = budget.story(disk)
+        with contextlib.suppress(PowerCut):
+            script(story, budget, through_cuts=False)
+        assert disk.dead
+        for found in disk.every_power_cut(stride):
+            other = story.found_on(found)
+            other.finish()
+            assert budget == TIGHT or not other.promised_and_lost, operation
+            ends += 1
+    return ends
+
+
+@pytest.mark.parametrize(
+    ("budget", "stride", "ends_min"),
+    [
+        pytest.param(SHORT, 3, 2_500, id="short"),
+        pytest.param(SHORT, 1, 8_000, marks=pytest.mark.long, id="short-every-byte"),
+        pytest.param(TIGHT, 101, 2_000, marks=pytest.mark.long, id="thinned"),
+    ],
+)
+def test_every_torn_write_of_every_operation_loses_nothing_that_was_acknowledged(
+    budget: Budget, stride: int, ends_min: int
+) -> None:
+    """Every prefix, every sector zeroed or stale, and every number of renames that were under way."""
+    assert ends_of(budget, stride) >= ends_min
 
 
 FAULT = st.sampled_from([POWER_CUT, KILL, errno.EIO, errno.ENOSPC])

@@ -168,7 +168,7 @@ async def test_a_browser_gets_the_whole_and_then_only_what_changed(view: View) -
 
 
 async def test_a_point_that_falls_silent_is_told_though_nothing_was_heard(view: View) -> None:
-    view.on_scan(methane(1, 0.40), 1, SystemClock().monotonic_ms() - 2900)
+    view.on_scan(methane(1, 0.40), 1, SystemClock().monotonic_ms() - 2000)  # stale a second from now
     async with served(view) as page, watching(page) as stream:
         _, whole = await stream.next()
         assert whole["points"][0]["quality"] == []

@@ -20,7 +20,7 @@ HTML = (STATIC / "index.html").read_text(encoding="utf-8")
 FIELD_KINDS = {
     "device_lost", "device_back", "port_lost", "port_back", "driver_error", "loss", "quality", "loop_held_up",
 }  # fmt: skip
-LINK_KINDS = {"config_change", "uplink_up", "uplink_down", "clock_step", "disk_error", "disk_ok"}
+LINK_KINDS = {"config_change", "uplink_up", "uplink_down", "clock_step", "clock_set", "disk_error", "disk_ok"}
 
 
 def names(words: type[Enum]) -> set[str]:
@@ -38,11 +38,16 @@ FAMILIES = {
     "contact": {"open", "closed", "mismatch", "unread", "silent", "unknown"},
     "state": {"permitted", "locked", "cut", "unknown"},
     "process": {"interlock", "field", "link"},
-    "loss": {"field_died", "power_cut", "hold_full", "gap", "budget", "damaged", "other"},
+    "loss": {"field_died", "power_cut", "hold_full", "gap", "journal_thinned", "journal_damaged", "other"},
     "stray": {stray.value for stray in Stray},
+    "proof": {"lock", "fan-lock", "calibration"},
     "binary": {f"{quantity}.{value}" for quantity in BINARY for value in (0, 1)},
 }
-BESIDE = {"event": {"heading", "none", "open_end"}}  # literal keys in the room of a family
+PROOF_WORDS = {
+    "heading", "every", "last", "never", "in_time", "due", "running", "wait", "wait_fan", "reset", "how", "how_fan",
+    "how_calibration",
+}  # fmt: skip
+BESIDE = {"event": {"heading", "none", "open_end"}, "proof": PROOF_WORDS}  # literal keys in the room of a family
 
 
 def used() -> tuple[set[str], set[str]]:

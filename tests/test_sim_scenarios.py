@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +11,8 @@ import msgspec
 import pytest
 
 import minegate_sim
-from minegate_sim.expect import Judged, judged, known
+from minegate_sim.expect import Judged, judged, known, sentences
+from minegate_sim.report.page import page
 from minegate_sim.run import Outcome, run
 from minegate_sim.scenario import At, Expect, Scenario, load, text_of
 from minegate_tools.cli import main
@@ -27,6 +30,8 @@ LONG = {
     "sensor-drift",
     "frozen-sensor",
     "flapping-broker",
+    "shift",
+    "uplink-24h",
 }  # of each kind one is run always
 
 LONG_S = 3600.0  # of virtual time: half a minute and more of real time
@@ -34,7 +39,7 @@ LONG_S = 3600.0  # of virtual time: half a minute and more of real time
 
 @cache
 def outcome(name: str) -> Outcome:
-    return run(load(FOLDER / "scenarios" / f"{name}.toml"), buses=False)
+    return run(load(FOLDER / "scenarios" / f"{name}.toml"), buses=False, keep_history=True)
 
 
 def cases() -> list[object]:
@@ -48,6 +53,17 @@ def test_every_shipped_scenario_is_kept(path: Path) -> None:
     assert found.breaches == ()
     assert [each for each in found.judged if not each.kept] == []
     assert any(each.words == "account balances" for each in found.judged)
+
+
+@pytest.mark.parametrize("path", cases())
+def test_every_shipped_scenario_has_a_report_with_all_that_was_expected_and_plots_of_all_that_moved(path: Path) -> None:
+    found = outcome(path.stem)
+    assert found.history is not None
+    text = page(found, found.history)
+    assert all(html.escape(each.words) in text for each in found.judged)
+    titles = ("Backlog", "Latency", *(("Contacts",) if found.seen.areas else ()))
+    assert [title for title in titles if title not in text] == []
+    assert text.count('<path class="line') >= 3
 
 
 def test_the_library_is_complete_and_each_scenario_asks_for_more_than_an_account() -> None:
@@ -189,11 +205,39 @@ def test_a_new_scenario_runs_as_it_stands_and_nothing_is_written_over(
     assert path.read_text("utf-8") == before
 
 
+def test_a_run_leaves_log_report_and_recording_where_it_is_told_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "short.toml"
+    path.write_text(
+        'place = "slope"\nlasts_s = 9.0\n[[at]]\nt = 6.0\nwish = { do = "slide", fails_in_s = 900 }', "utf-8"
+    )
+    kept = [tmp_path / name for name in ("log", "report.html", "recording")]
+    words = [word for pair in zip(("--log", "--report", "--record"), map(str, kept), strict=True) for word in pair]
+    assert minegate("sim", "run", str(path), *words) == 0
+    assert "scans" in capsys.readouterr().out
+    assert "do do=slide" in kept[0].read_text("utf-8")
+    assert "<svg" in kept[1].read_text("utf-8")
+    assert minegate("replay", str(kept[2]), "--diff") == 0
+    assert minegate("sim", "run", str(path), "--report", str(tmp_path / "no" / "where.html")) == 1
+    assert "where.html: No such file" in capsys.readouterr().err
+
+
 def test_the_list_names_every_scenario_place_and_mishap(capsys: pytest.CaptureFixture[str]) -> None:
     assert minegate("sim", "list") == 0
     listed = capsys.readouterr().out
     assert all(path.stem in listed for path in LIBRARY)
-    assert all(name in listed for name in ("tailings-pond", "heading-section", "clock_step"))
+    assert all(name in listed for name in ("tailings-pond", "heading-section", "clock_step", "spillway", "emission"))
+    assert "contact relay-1 closes within 5 s" in listed
+
+
+def test_every_sentence_that_the_list_shows_is_understood() -> None:
+    """Without what stands in brackets, and with it."""
+    forms = sentences()
+    assert len(forms) >= 20
+    for form in forms:
+        assert known(re.sub(r" \[[^]]*\]", "", form)), form
+        assert known(form.replace("[", "").replace("]", "")), form
 
 
 def test_the_seed_of_the_command_line_counts() -> None:

@@ -180,6 +180,7 @@ async def test_a_backlog_goes_out_under_the_birth_it_was_read_with(tmp_path: Pat
     async with subscriber.listening(), running(load_site(site)), handing_over(after):
         after.scan()
         await until(lambda: len(subscriber.scans) == 2, "both arrive")
+        await until(lambda: "config_change" in subscriber.kinds(), "and what lies between them")
     places = {birth["b"]: birth["points"][0]["place_zh"] for birth in subscriber.births}
     told = {
         scan.boot: places[message.birth]
@@ -189,7 +190,6 @@ async def test_a_backlog_goes_out_under_the_birth_it_was_read_with(tmp_path: Pat
         for scan in message.scans
     }
     assert told == {before.boot: "掘进工作面", 2: "回风"}
-    assert "config_change" in subscriber.kinds()
 
 
 async def test_a_broker_that_refuses_messages_gets_them_later_and_moves_nothing(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from field_side import FieldSide, handing_over
-from link_work import delivery, running, until, write_site
+from link_work import delivery, running, shown_kinds, until, write_site
 from minegate_agent.link.mqtt_version import AUTO, V5, V311, Version
 from minegate_agent.site import load_site
 from mosquitto import Mosquitto, free_port
@@ -128,6 +129,31 @@ async def test_tls_with_certificates_on_both_sides_delivers(tmp_path: Path) -> N
         site = tls_site(tmp_path / "site", broker.port, ours, ours)
         async with running(load_site(site)) as link:
             await until(lambda: delivery(link)["connected"] is True, "up")
+    finally:
+        broker.kill()
+
+
+async def test_renewed_certificates_cost_no_session_and_hold_from_the_next_one_on(tmp_path: Path) -> None:
+    files, renewed = tmp_path / "files", tmp_path / "renewed"
+    authority(files, "before")
+    authority(renewed, "renewed")
+    broker = tls_broker(tmp_path / "broker", files)
+    broker.start()
+    try:
+        site = tls_site(tmp_path / "site", broker.port, files, files)
+        field = FieldSide(site)
+        async with running(load_site(site)) as link, handing_over(field):
+            await until(lambda: delivery(link)["connected"] is True, "up")
+            for file in renewed.iterdir():
+                shutil.copy(file, files)
+            field.scan()
+            await field.confirmed_all()
+            await until(lambda: delivery(link)["waiting"] == 0, "the session goes on under the old ones")
+            assert shown_kinds(link).count("uplink_up") == 1
+            await asyncio.to_thread(broker.kill)
+            await until(lambda: delivery(link)["connected"] is False, "down")
+            await asyncio.to_thread(broker.start)  # it trusts the renewed authority only, and is of it
+            await until(lambda: delivery(link)["connected"] is True, "up again with the new ones")
     finally:
         broker.kill()
 

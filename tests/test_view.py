@@ -227,10 +227,11 @@ def test_the_backlog_is_what_is_recorded_and_not_confirmed() -> None:
     view.on_delivery(500, 480, True, 0)
     view.on_delivery(900, 480, False, 1000)
     view.on_delivery(950, 480, False, 2000)
+    view.on_written(10_000, 40, 3)
     delivery: Any = view.snapshot(4000)["delivery"]
     assert delivery == {
         "configured": True, "last": 950, "confirmed": 480, "waiting": 470, "connected": False, "since_ms": 3000,
-        "consumers": [],
+        "consumers": [], "written": {"bytes": 10_000, "readings": 40, "bytes_each": 250.0, "thinned": 3},
     }  # fmt: skip
 
 
@@ -295,3 +296,20 @@ def test_a_clock_that_steps_back_starts_the_trend_anew() -> None:
     for utc_ms in (UTC_MS, UTC_MS + 1000, UTC_MS - 3_600_000):
         view.on_scan(methane(1, 0.5, utc_ms=utc_ms), 1, 0)
     assert view.trends()["1201-T1-ch4"]["t"] == [UTC_MS - 3_600_000]
+
+
+def test_what_a_loss_tells_machines_is_not_shown_to_people() -> None:
+    view = View(site())
+    loss = {
+        "kind": "loss",
+        "from": "link",
+        "utc_ms": 1,
+        "first": 1,
+        "last": 9,
+        "count": 4,
+        "gone": b"bits",
+        "was": b"x",
+    }
+    view.on_event(7, loss)
+    events: Any = view.snapshot(0)["events"]
+    assert events[0].keys() == {"kind", "from", "utc_ms", "first", "last", "count", "journal_sequence"}

@@ -110,12 +110,14 @@ class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Journal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where readings are kept. `bytes_max` holds for all segments together; the oldest segment goes first."""
+    """Where readings are kept. `bytes_max` holds for all segments together: delivered ones go first, then readings are
+    thinned, the oldest most; events never go.
+    """
 
     folder: str = "journal"
     segment_bytes: Annotated[int, Meta(ge=65_536, le=1_000_000_000)] = 8_000_000
     bytes_max: Annotated[int, Meta(ge=1_000_000)] = 2_000_000_000
-    commit_ms: Annotated[int, Meta(ge=0, le=1000)] = 100
+    commit_ms: Annotated[int, Meta(ge=0, le=1000)] = 150
     key_file: str = ""  # the gateway's private Ed25519 key, 64 hex digits; it signs anchors (`minegate journal key`)
 
 
@@ -165,7 +167,7 @@ class Uplink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     expiry_s: Annotated[int, Meta(ge=0, le=0xFFFFFFFE)] = 0  # of a message at the broker (MQTT 5); 0: never
     in_flight_max: Annotated[int, Meta(ge=1, le=200)] = 8
     block_records_max: Annotated[int, Meta(ge=1, le=10_000)] = 500
-    block_ms: Annotated[int, Meta(ge=10, le=60_000)] = 250
+    block_ms: Annotated[int, Meta(ge=10, le=60_000)] = 400  # counts from the reading, as `commit_ms` does
     backoff_max_s: Annotated[float, Meta(gt=0, le=600)] = 0.8
 
 

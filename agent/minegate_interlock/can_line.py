@@ -22,6 +22,9 @@ from minegate_interlock.world import LineLost
 
 STRUCTS_AT_ONCE_MAX = 256  # so that a flooded bus cannot hold up the tick
 CAN_RAW_ERR_FILTER = 2  # linux/can/raw.h; not every Python names it
+# The kernel doubles it (socket(7)) and charges some 770 bytes for a segment: an OPEN finds room behind a PERMIT that is
+# still on its way, and no row of PERMITs can wait for a dead bus, each of them good for a lease when it is back.
+SEND_BYTES = 4096
 _RECEIVE_BYTES = 1 << 18
 _WANTED_ERRORS = ERR_CONTROLLER | ERR_BUS_OFF | ERR_RESTARTED
 _FILTER = struct.Struct("=II")
@@ -114,5 +117,4 @@ def prepare(bus: SocketOptions, node: int) -> None:
     bus.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FILTER, _FILTER.pack(*node_filter(node)))
     bus.setsockopt(socket.SOL_CAN_RAW, CAN_RAW_ERR_FILTER, _ERRORS.pack(_WANTED_ERRORS))
     bus.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
-    # as little as the kernel gives (socket(7)): PERMITs that wait for a dead bus would hold a lease when it is back
-    bus.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 0)
+    bus.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)

@@ -106,9 +106,10 @@ def welded(outlet: Outlet) -> bool:
 
 def lost_part(outlet: Outlet, permitted: bool, rebooted: bool) -> str:
     """What to look at first when an output no longer does as told."""
-    if outlet.contact == SILENT and outlet.trouble and not rebooted:
+    gpio = outlet.output.kind == GPIO
+    if outlet.trouble and not rebooted and (gpio or outlet.contact == SILENT):
         return outlet.trouble
-    if outlet.contact == SILENT and outlet.output.kind == GPIO:
+    if gpio and outlet.contact == SILENT:
         return f"GPIO chip {outlet.output.chip}: its lines cannot be had or driven"
     return why_lost(outlet.contact, permitted, rebooted)
 

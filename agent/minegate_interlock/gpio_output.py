@@ -2,6 +2,9 @@
 
 The bytes of its port are levels: it sends two, line and watchdog line, and hears one, the read-back. The watchdog relay
 in series opens by itself when this stops being called (output_kinds.py); there is nothing to renew while power is off.
+
+A node that has opened by itself stays open; a watchdog relay closes again with the next beat. So when this was called
+so late that the relay can have opened, the output is lost until a person resets, whatever is read back.
 """
 
 from __future__ import annotations
@@ -20,7 +23,6 @@ class GpioOutput:
     """See Outlet. Without a read-back it is up while its chip takes what it is told, and its contact is UNREAD."""
 
     rebooted = 0  # nothing there that could
-    trouble = ""
 
     def __init__(self, output: AnyOutput, timing: Timing) -> None:
         self.output = output
@@ -30,7 +32,9 @@ class GpioOutput:
         self.lease_left_ms = 0
         self._timing = timing
         self._reads = output.read_back >= 0
+        self.trouble = ""
         self._beat = LOW
+        self._beaten_ms: int | None = None  # while permitted: when the watchdog line was last turned over
         self._sent_ms = -math.inf
         self._heard_ms = -math.inf
         self._following = Following(timing.lease_ms)
@@ -40,8 +44,19 @@ class GpioOutput:
         if not (permitted or urgent or now_ms - self._sent_ms >= self._timing.renew_ms):
             return b""
         self._sent_ms = now_ms
-        self._beat = HIGH - self._beat if permitted else LOW
-        return bytes((HIGH if permitted else LOW, self._beat))
+        if not permitted or self._is_late(now_ms):
+            self._beat = LOW
+            return bytes((LOW, LOW))
+        self._beat, self._beaten_ms = HIGH - self._beat, now_ms
+        return bytes((HIGH, self._beat))
+
+    def _is_late(self, now_ms: int) -> bool:
+        """Whether the relay can have opened since the last beat. It says so until it is no longer permitted."""
+        if not self.trouble and self._beaten_ms is not None:
+            late_ms = now_ms - self._beaten_ms
+            if late_ms > self.output.watchdog_ms - self._timing.tick_ms:
+                self.trouble = f"watchdog relay: it can have opened, the loop was held up for {late_ms} ms"
+        return bool(self.trouble)
 
     def hear(self, data: bytes, now_ms: int) -> bool:
         """See Outlet: levels of the read-back, the newest last; any one of a line that has none says that it lives."""
@@ -59,12 +74,15 @@ class GpioOutput:
         silent = not now_ms - self._heard_ms <= self._timing.lease_ms - self._timing.tick_ms
         if silent:
             self.contact = SILENT
-        held_ms = self._sent_ms + self.output.watchdog_ms - now_ms
-        self.lease_left_ms = max(0, int(held_ms)) if permitted and held_ms > 0 else 0
+        if not permitted:
+            self.trouble, self._beaten_ms = "", None
+        late = self._is_late(now_ms)
+        left_ms = 0 if late or self._beaten_ms is None else self._beaten_ms + self.output.watchdog_ms - now_ms
+        self.lease_left_ms = max(0, left_ms)
         self.disobeys = self._following.differs(permitted, self.contact, now_ms)
-        self.up = not silent and not self.disobeys
+        self.up = not silent and not self.disobeys and not late
         return self.up
 
     def lost(self) -> None:
         """See Outlet."""
-        self.contact = SILENT
+        self.contact, self._heard_ms = SILENT, -math.inf  # what it said last is not known to be so any more

@@ -223,11 +223,12 @@ class Lateness(NamedTuple):
 
 Record = PointName | Reading | Verdict | AreaState | Resume | Command | Answer | Wanted | Reaction | Lateness
 
+_READING = struct.Struct("<BHHIId")
 _RULES = 8
 _COUNTS = 48
 _FORMS: dict[Kind, tuple[type, struct.Struct]] = {
     Kind.POINT_NAME: (PointName, struct.Struct(f"<BH{NAME_BYTES}s{UNIT_BYTES}s")),
-    Kind.READING: (Reading, struct.Struct("<BHHIId")),
+    Kind.READING: (Reading, _READING),
     Kind.VERDICT: (
         Verdict,
         struct.Struct(f"<BIIBBI{NAME_BYTES}s{NAME_BYTES}sdd{NAME_BYTES}s{TEXT_BYTES}s{_RULES}s{NAME_BYTES}s"),
@@ -251,6 +252,8 @@ RECORD_BYTES_MAX = max(packing.size for _, packing in _FORMS.values())
 
 def pack(record: Record) -> bytes:
     """The record's bytes. A longer text is cut at a whole character; struct.error if a number does not fit."""
+    if type(record) is Reading:  # by far the most frequent one, and numbers only
+        return _READING.pack(Kind.READING, *record)
     kind = _KIND_OF[type(record)]
     packing = _FORMS[kind][1]
     named = zip(record._fields, record, strict=True)
@@ -259,6 +262,8 @@ def pack(record: Record) -> bytes:
 
 def unpack(data: bytes) -> Record:
     """The record in `data`. Raises Refused unless kind, length and texts are exactly right."""
+    if len(data) == _READING.size and data[0] == Kind.READING:
+        return Reading._make(_READING.unpack(data)[1:])
     try:
         form, packing = _FORMS[Kind(data[0])]
         _, *values = packing.unpack(data)

@@ -117,7 +117,7 @@ class NodeOutput:
 
     def lost(self) -> None:
         """See Outlet."""
-        self.contact = SILENT
+        self.contact, self._heard_ms = SILENT, -math.inf  # what it said last is not known to be so any more
 
     def check(self, permitted: bool, now_ms: int) -> bool:
         """See Outlet. Losing a node that may hold a lease is not being up."""

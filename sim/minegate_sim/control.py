@@ -1,4 +1,4 @@
-"""What may be asked of a running heading: one JSON object per line in, one out (sim/README.md has the list)."""
+"""What may be asked of a running heading: one JSON object per line in, one out (sim/COMMANDS.md has the list)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from math import isfinite
 
 from minegate_sim.bus import faults
+from minegate_sim.bus.which import port_of
 from minegate_sim.heading import Heading
 from minegate_sim.physics import EMISSION_M3_MIN_MAX
 from minegate_sim.watch import parse
@@ -37,6 +38,11 @@ def do(heading: Heading, wish: Wish, now_ms: float) -> Wish:
     if command is None:
         raise ValueError(f"do {wish.get('do')!r} is not one of {', '.join(_COMMANDS)}")
     return command(heading, wish, now_ms)
+
+
+def names() -> tuple[str, ...]:
+    """What may be wished for."""
+    return tuple(_COMMANDS)
 
 
 def _fan(heading: Heading, wish: Wish, now_ms: float) -> Wish:
@@ -91,13 +97,16 @@ def _cable(heading: Heading, wish: Wish, now_ms: float) -> Wish:
 
 
 def _bus(heading: Heading, wish: Wish, now_ms: float) -> Wish:
-    """`{"do": "bus", "port": "rs485-1", "on": true, "fault": {"fault": "noise", "bit_error_rate": 0.001}}`."""
-    port, given = str(wish.get("port")), wish.get("fault")
-    if port not in heading.buses:
-        raise ValueError(f"port {port!r} is not one of {', '.join(heading.buses)}")
+    """`{"do": "bus", "port": "rs485-1", "on": true, "fault": {"fault": "noise", "bit_error_rate": 0.001}}`; without a
+    port that of the device.
+    """
+    given = wish.get("fault")
     if not isinstance(given, dict):
         raise ValueError(f"fault: {given!r} is not a table with the key 'fault'")
     fault = faults.parse(given)
+    port = str(wish["port"]) if "port" in wish else port_of(heading.buses, fault)
+    if port not in heading.buses:
+        raise ValueError(f"port {port!r} is not one of {', '.join(heading.buses)}")
     if _flag(wish, "on"):
         heading.buses[port].begin(fault, now_ms)
     else:

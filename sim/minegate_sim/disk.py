@@ -8,13 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from minegate_agent.link.disk import Entry, OpenFile
+from minegate_sim.torn import SECTOR_BYTES, Inode, Tear, apply, torn_so
 
-SECTOR_BYTES = 512
 SPOT_BYTES = 4096
 
 
@@ -30,27 +30,11 @@ POWER_CUT = 0
 KILL = -1
 
 
-@dataclass
-class _Inode:
-    now: bytearray = field(default_factory=bytearray)  # what a read sees
-    durable: bytearray = field(default_factory=bytearray)  # what a power cut leaves at least
-    unsynced: list[tuple[int, bytes | None]] = field(default_factory=list)  # (at, written) or (size, None): truncated
-
-
-_Change = Callable[[dict[Path, _Inode]], object]
-
-
-def _apply(content: bytearray, at: int, data: bytes | None) -> None:
-    if data is None:
-        del content[at:]
-        content.extend(bytes(at - len(content)))
-        return
-    content.extend(bytes(max(at - len(content), 0)))
-    content[at : at + len(data)] = data
+_Change = Callable[[dict[Path, Inode]], object]
 
 
 class _SimFile:
-    def __init__(self, disk: SimDisk, inode: _Inode) -> None:
+    def __init__(self, disk: SimDisk, inode: Inode) -> None:
         self._disk = disk
         self._inode = inode
 
@@ -60,26 +44,27 @@ class _SimFile:
         error = self._disk.step("write_at")
         if error:
             written = written[: self._disk.chance.randint(0, len(written))]
-        _apply(self._inode.now, at, written)
+        apply(self._inode.now, at, written)
         self._inode.unsynced.append((at, written))
         self._disk.finish(error or (errno.ENOSPC if len(written) < len(data) else 0))
 
     def truncate(self, size: int) -> None:
         error = self._disk.step("truncate")
         if not error:
-            _apply(self._inode.now, size, None)
+            apply(self._inode.now, size, None)
             self._inode.unsynced.append((size, None))
         self._disk.finish(error)
 
     def fdatasync(self) -> None:
         error = self._disk.step("fdatasync")
-        if error or self._disk.dead:
+        if error:
             # As Linux does: what a failed sync did not write is clean afterwards, and no later sync writes it.
             self._inode.durable = self._disk.torn(self._inode)
-        else:
+            self._inode.unsynced.clear()
+        elif not self._disk.dead:  # else it is torn when the power is back
             for at, data in self._inode.unsynced:
-                _apply(self._inode.durable, at, data)
-        self._inode.unsynced.clear()
+                apply(self._inode.durable, at, data)
+            self._inode.unsynced.clear()
         self._disk.finish(error)
 
     def close(self) -> None:
@@ -98,8 +83,8 @@ class SimDisk:
         self.dead = False
         self.failing = 0  # errno of every operation for as long as it stands here
         self.bad_spots: set[tuple[str, int]] = set()
-        self._names: dict[Path, _Inode] = {}
-        self._durable_names: dict[Path, _Inode] = {}
+        self._names: dict[Path, Inode] = {}
+        self._durable_names: dict[Path, Inode] = {}
         self._unsynced_names: list[tuple[Path, _Change]] = []  # by folder
         self._kill = False
         self._locked: set[Path] = set()
@@ -125,14 +110,14 @@ class SimDisk:
         if error:
             raise OSError(error, os.strerror(error))
 
-    def room_for(self, inode: _Inode, size: int) -> int:
+    def room_for(self, inode: Inode, size: int) -> int:
         """Up to which size the file may grow."""
         if self.capacity is None:
             return size
         others = sum(len(other.now) for other in self._names.values() if other is not inode)
         return min(size, max(self.capacity - others, len(inode.now)))
 
-    def torn(self, inode: _Inode) -> bytearray:
+    def torn(self, inode: Inode) -> bytearray:
         """What the medium may hold of a file if the unsynced part was under way: nothing, all, a prefix, or a sieve."""
         mode = self.chance.choice(("nothing", "all", "prefix", "prefix with garbage", "sieve"))
         content = bytearray(inode.durable)
@@ -141,13 +126,13 @@ class SimDisk:
         left = self.chance.randint(0, sum(len(data or b"") for _, data in inode.unsynced))
         for at, data in inode.unsynced:
             if data is None or mode == "all":
-                _apply(content, at, data)
+                apply(content, at, data)
             elif mode == "sieve":
                 self._sieve(content, at, data)
             else:
                 kept, rest = data[:left], data[left:]
                 left -= len(kept)
-                _apply(content, at, kept + (self.chance.randbytes(len(rest)) if "garbage" in mode else b""))
+                apply(content, at, kept + (self.chance.randbytes(len(rest)) if "garbage" in mode else b""))
         return content
 
     def _sieve(self, content: bytearray, at: int, data: bytes) -> None:
@@ -161,17 +146,44 @@ class SimDisk:
             position = end
 
     def after_power_cut(self, seed: int) -> SimDisk:
-        """The disk as it is found when power is back."""
-        found = SimDisk(seed, capacity=self.capacity)
-        names = dict(self._durable_names)
+        """The disk as it is found when power is back, by chance."""
         in_order = self.chance.random() < 0.5  # as with a journaling file system
         kept = self.chance.randint(0, len(self._unsynced_names))
+        every = range(len(self._unsynced_names))
+        names = {index for index in every if (index < kept if in_order else self.chance.random() < 0.5)}
+        return self._found(seed, names, self.torn)
+
+    def every_power_cut(self, stride: int = 1) -> Iterator[SimDisk]:
+        """Each disk that may be found: every prefix of what was under way (in steps of `stride` bytes), every one of
+        its sectors zeroed or stale; and with that, every number of renames and deletions, in their order.
+        """
+        every = len(self._unsynced_names)
+        for kept in range(every + 1):
+            for tear in self._tears(stride):
+                yield self._found(0, set(range(kept)), partial(torn_so, tear=tear))
+
+    def _tears(self, stride: int) -> Iterator[Tear]:
+        writes = [each for inode in set(self._inodes()) for each in inode.unsynced if each[1]]
+        size = max((sum(len(data or b"") for _, data in inode.unsynced) for inode in self._inodes()), default=0)
+        yield from (Tear("prefix", at) for at in [*range(0, size, stride), size])
+        sectors = {at // SECTOR_BYTES for begin, data in writes for at in range(begin, begin + len(data or b""))}
+        for sector in sorted(sectors):
+            yield Tear("zeroed", sector)
+            yield Tear("stale", sector)
+
+    def _inodes(self) -> list[Inode]:
+        return [*self._names.values(), *self._durable_names.values()]
+
+    def _found(self, seed: int, kept: set[int], torn: Callable[[Inode], bytearray]) -> SimDisk:
+        """With these of the unsynced names."""
+        found = SimDisk(seed, capacity=self.capacity)
+        names = dict(self._durable_names)
         for index, (_, change) in enumerate(self._unsynced_names):
-            if index < kept if in_order else self.chance.random() < 0.5:
+            if index in kept:
                 change(names)
         for path, inode in names.items():
-            content = self.torn(inode)
-            found._names[path] = _Inode(bytearray(content), bytearray(content))
+            content = torn(inode)
+            found._names[path] = Inode(bytearray(content), bytearray(content))
         found._durable_names = dict(found._names)
         return found
 
@@ -206,7 +218,7 @@ class SimDisk:
 
     def create(self, path: Path) -> OpenFile:
         """See Disk."""
-        inode = _Inode()
+        inode = Inode()
         self._rename(path.parent, self.step("create"), lambda names: names.update({path: inode}))
         return _SimFile(self, inode)
 
@@ -234,7 +246,7 @@ class SimDisk:
         """See Disk."""
         inode = self._inode(old)
 
-        def rename(names: dict[Path, _Inode]) -> None:
+        def rename(names: dict[Path, Inode]) -> None:
             names.pop(old, None)
             names[new] = inode
 
@@ -255,7 +267,7 @@ class SimDisk:
         used = sum(len(inode.now) for inode in self._names.values())
         return 1 << 40 if self.capacity is None else max(self.capacity - used, 0)
 
-    def _inode(self, path: Path) -> _Inode:
+    def _inode(self, path: Path) -> Inode:
         if path not in self._names:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         return self._names[path]

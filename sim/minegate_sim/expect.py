@@ -7,7 +7,7 @@ point T1-ch4 keeps to the truth within 0.1               point T1-ch4 leaves the
 alarm drive-co arrives within 5 s       verdict cut [of T1-ch4] [for limit] arrives within 10 s
 event clock_step arrives within 5 s     event device_lost of T1-head arrives within 5 s      verdict cut never arrives
 machine belt-1 stops within 2 s         pump pump-1 starts within 60 s          fan local never stops
-flood sump begins within 60 s           slide north-wall never begins           (also overtopped)
+flood sump begins within 60 s           slide north-wall never begins           overtopped pond never begins
 backlog reaches 500                     backlog drained within 120 s
 ledger empty                            ledger tells hold_full
 promises kept                           account balances
@@ -37,6 +37,12 @@ class Judged(NamedTuple):
     kept: bool
     why: str
     met_s: float = NEVER
+
+
+def sentences() -> list[str]:
+    """The forms of words that there are, each with example values."""
+    listed = (__doc__ or "").split("\n\n")[1]
+    return [form for line in listed.splitlines() for form in re.split(r" {2,}", line.strip()) if form]
 
 
 def known(words: str) -> bool:

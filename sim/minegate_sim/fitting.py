@@ -28,11 +28,15 @@ def fit(scenario: Scenario, mine: Mine) -> None:
             _refuse(f"at t = {mishap.t:g}: {mishap.what}: target", mishap.target, there)
     if scenario.wishes:
         _try(scenario)
-    areas = {area.name: tuple(area.outputs) for area in mine.rules.areas}
     for expect in scenario.expect:
-        if not known(expect.words):
-            raise ScenarioError(f"words = {expect.words!r} is not understood; minegate_sim/expect.py has the list")
-        _names(expect, mine.place, areas)
+        fit_words(expect, mine)
+
+
+def fit_words(expect: Expect, mine: Mine) -> None:
+    """Whether the judge understands them, and every name in them is there. Raises ScenarioError."""
+    if not known(expect.words):
+        raise ScenarioError(f"words = {expect.words!r} is not understood; minegate_sim/expect.py has the list")
+    _names(expect, mine.place, {area.name: tuple(area.outputs) for area in mine.rules.areas})
 
 
 def _try(scenario: Scenario) -> None:

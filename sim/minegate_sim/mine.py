@@ -71,6 +71,7 @@ class Mine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.gateway.power_off()
+        self.gateway.hang_up()
         self.conductor.close()
 
     @property

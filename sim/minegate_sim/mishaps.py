@@ -111,8 +111,8 @@ def _bus(fault: Callable[[Mishap], dict[str, object]]) -> tuple[Act, Act]:
     """A fault of bus/faults.py, on the bus that the target is or hangs on."""
 
     def set_to(mine: Mine, mishap: Mishap, on: bool) -> None:
-        port = _PORT_OF.get(mishap.target, mishap.target)
-        _do(mine, {"do": "bus", "port": port, "on": on, "fault": fault(mishap)})
+        port = {"port": mishap.target} if mishap.target in mine.place.ends else {}
+        _do(mine, {"do": "bus", **port, "on": on, "fault": fault(mishap)})
 
     return (lambda mine, mishap: set_to(mine, mishap, True)), (lambda mine, mishap: set_to(mine, mishap, False))
 
@@ -170,9 +170,6 @@ def _step_clock(mine: Mine, mishap: Mishap) -> None:
         clock.step(1000.0 * mishap.value)
 
 
-_PORT_OF = {
-    "T1-head": "rs485-1", "T2-head": "rs485-1", "fan-node": "rs485-2", "relay": "relay-1", "roadheader": "can-1",
-}  # fmt: skip
 HEADS = ("T1-head", "T2-head", "fan-node")
 NODES = (*HEADS, "relay")
 LINES = ("rs485-1", "rs485-2")
@@ -206,18 +203,19 @@ KINDS: dict[str, Kind] = {
     "noise": Kind("each bit on a bus is wrong with probability `value`", *_bus(
         lambda m: {"fault": "noise", "bit_error_rate": m.value}), PORTS, values=(0.0001, 0.01), lasts_s=(0.5, 8.0),
         of="port"),
+    # without `of`: a robot hangs on no bus, so these befall the devices of heading 1201 only
     "babble": Kind("a device talks unasked every `value` ms; on CAN with the highest priority", *_bus(_babbling),
-                   (*NODES, "roadheader"), values=(2, 200), lasts_s=(0.2, 8.0), of="device"),
+                   (*NODES, "roadheader"), values=(2, 200), lasts_s=(0.2, 8.0)),
     "wrong_rate": Kind("a device is set to another rate; on CAN it sends error frames until it is off the bus",
-                       *_bus(_wrong_rate), (*NODES, "roadheader"), lasts_s=(0.5, 8.0), of="device"),
+                       *_bus(_wrong_rate), (*NODES, "roadheader"), lasts_s=(0.5, 8.0)),
     "half_awake": Kind("a device answers now and then, late, and not to the end", *_bus(
-        lambda m: {"fault": "half_awake", "device": m.target}), NODES, lasts_s=(0.5, 8.0), of="device"),
+        lambda m: {"fault": "half_awake", "device": m.target}), NODES, lasts_s=(0.5, 8.0)),
     "break_in_frame": Kind("a device stops in the middle of each answer and goes on", *_bus(
-        lambda m: {"fault": "break_in_frame", "device": m.target}), NODES, lasts_s=(0.5, 8.0), of="device"),
+        lambda m: {"fault": "break_in_frame", "device": m.target}), NODES, lasts_s=(0.5, 8.0)),
     "echo": Kind("the gateway's adapter hears itself", *_bus(lambda m: {"fault": "echo"}), (*LINES, "relay-1"),
-                 lasts_s=(0.5, 20.0), of="port"),
+                 lasts_s=(0.5, 20.0)),
     "cut_before": Kind("the cable is cut in front of a device", *_bus(
-        lambda m: {"fault": "cut", "before": m.target}), ("T2-head",), lasts_s=(0.2, 8.0), of="device"),
+        lambda m: {"fault": "cut", "before": m.target}), ("T2-head",), lasts_s=(0.2, 8.0)),
     "dead": Kind("a device has no supply", *_device("dead", lambda _: True, False), NODES, lasts_s=(0.1, 8.0),
                  of="device"),
     "slow": Kind("a device answers `value` ms late", *_device("slow_ms", lambda m: int(m.value), 0), HEADS,

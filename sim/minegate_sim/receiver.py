@@ -44,6 +44,7 @@ class Receiver:
         self.events: list[tuple[int, dict[str, Any]]] = []
         self.last_utc_ms: dict[Origin, int] = {}
         self.records: list[DeliveredScan] = []
+        self.scan_listeners: list[Callable[[float, DeliveredScan], None]] = []  # true ms of arrival, and the scan
         self._keep_records = keep_records
         self._breach = breach
         self._births: dict[str, dict[tuple[int, int], int]] = {}
@@ -58,11 +59,11 @@ class Receiver:
         self.messages += 1
         stream = topic.rsplit("/", 1)[-1]
         try:
-            self._take(stream, payload)
+            self._take(ms, stream, payload)
         except (PayloadError, KeyError, TypeError) as error:
             self._breach(f"a message on {stream} cannot be read: {type(error).__name__}: {error}")
 
-    def _take(self, stream: str, payload: bytes) -> None:
+    def _take(self, ms: float, stream: str, payload: bytes) -> None:
         if stream == STATE:
             self.online = bool(opened(payload)["online"])
             return
@@ -80,17 +81,19 @@ class Receiver:
             self._breach(f"birth {delivery.birth} of sequences {delivery.first} to {delivery.last} was never told")
             return
         for scan in delivery.scans:
-            self._scan(scan, fields)
+            self._scan(ms, scan, fields)
         for told in delivery.events:
             self._event(told)
 
-    def _scan(self, scan: DeliveredScan, fields: dict[tuple[int, int], int]) -> None:
+    def _scan(self, ms: float, scan: DeliveredScan, fields: dict[tuple[int, int], int]) -> None:
         if not self._first_time(scan.sequence, hash(scan)):
             return
         self.readings += fields[scan.device, scan.part]
         self._number(("field", scan.boot), scan.number, scan.sequence, scan.utc_ms)
         if self._keep_records:
             self.records.append(scan)
+        for listen in self.scan_listeners:
+            listen(ms, scan)
 
     def _event(self, told: DeliveredEvent) -> None:
         event = told.event

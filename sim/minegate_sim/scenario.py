@@ -35,7 +35,7 @@ from minegate_sim.places import FILE_ENDING, PLACES, known
 LASTS_S_MAX = 7 * 86_400.0
 
 
-class ScenarioError(Exception):
+class ScenarioError(ValueError):
     """A scenario that cannot be run. One line: file, key, value, limit."""
 
 

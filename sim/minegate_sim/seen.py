@@ -16,13 +16,14 @@ SWITCHED = ("machine", "pump", "fan", "power", "flood", "overtopped", "slide")
 
 
 class Arrived(NamedTuple):
-    """An event at the receiver. `about`: the point, device or area; `cause` and `reason` as it says them, or empty."""
+    """An event at the receiver. `about`: the point, device or area; `cause`, `reason` and `utc_ms` as it says them."""
 
     s: float
     kind: str
     about: str
     cause: str
     reason: str
+    utc_ms: int = 0
 
 
 class Seen(NamedTuple):
@@ -125,4 +126,5 @@ class Watcher:
 
 def _arrived(now_s: float, event: dict[str, Any]) -> Arrived:
     about = event.get("point") or event.get("name") or event.get("area") or ""
-    return Arrived(now_s, str(event["kind"]), str(about), str(event.get("cause", "")), str(event.get("reason", "")))
+    cause, reason = str(event.get("cause", "")), str(event.get("reason", ""))
+    return Arrived(now_s, str(event["kind"]), str(about), cause, reason, int(event.get("utc_ms", 0)))

@@ -32,6 +32,7 @@ _COMMANDS = {
     "sim": ("sim",),
     "sniff": ("sniff",),
     "probe": ("probe",),
+    "record": ("record",),
     "replay": ("replay",),
     "bench": ("bench",),
     "version": ("version",),

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from minegate_agent.link.births import Births
+from minegate_agent.link.clock_base import ClockBases
 from minegate_agent.link.delivered import DeliveredScan
 from minegate_agent.link.disk import OS_DISK
 from minegate_agent.link.inspection import inspect
@@ -20,7 +21,8 @@ from minegate_agent.link.store.reader import Record
 from minegate_tools.spelled import Birth, quality_text
 
 COLUMNS = ("sequence", "utc_ms", "clock", "device", "field", "value", "unit", "quality", "event")
-ROWS_MAX = 50_000  # in one group of a Parquet file, and in memory
+PART_SUFFIX = ".part"
+ROWS_MAX = 20_000  # in one group of a Parquet file, and in memory
 
 
 class Formats(Enum):
@@ -43,18 +45,31 @@ class _Sink(AbstractContextManager["_Sink"], Protocol):
 
 
 def export(folder: Path, to: Path, form: Formats, first: int, last: int, on_record: Callable[[int], None]) -> int:
-    """Write everything between the sequences; the number of rows. Raises OSError, ModuleNotFoundError."""
+    """Write everything between the sequences; the number of rows. The file appears when it is whole. Raises OSError,
+    ModuleNotFoundError.
+    """
+    part = to.with_name(to.name + PART_SUFFIX)
+    try:
+        count = _export(folder, part, form, first, last, on_record)
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def _export(folder: Path, to: Path, form: Formats, first: int, last: int, on_record: Callable[[int], None]) -> int:
     births = Births.open(folder / "births", OS_DISK)
+    bases = ClockBases.open(folder / "clock.json", OS_DISK)
     count = 0
     rows: list[tuple[Any, ...]] = []
     with _Csv(to) if form is Formats.CSV else _Parquet(to) as sink:
-        for seen in inspect(folder):
+        for seen in inspect(folder, first=first, last=last):
             if not isinstance(seen, Record):
                 continue
             on_record(len(seen.body))
             if not first <= seen.sequence <= last:
                 continue
-            rows += _rows(seen, births)
+            rows += _rows(seen, births, bases)
             if len(rows) >= ROWS_MAX:
                 sink.write(rows)
                 count += len(rows)
@@ -63,7 +78,7 @@ def export(folder: Path, to: Path, form: Formats, first: int, last: int, on_reco
     return count + len(rows)
 
 
-def _rows(record: Record, births: Births) -> Iterator[tuple[Any, ...]]:
+def _rows(record: Record, births: Births, bases: ClockBases) -> Iterator[tuple[Any, ...]]:
     try:
         if record.klass == SCAN:
             scan = decode_scan(record.body)
@@ -73,9 +88,10 @@ def _rows(record: Record, births: Births) -> Iterator[tuple[Any, ...]]:
                 scan.record, scan.mono_ms,
             )  # fmt: skip
             flags = quality_text(scan.quality)
+            utc_ms = bases.utc_ms(record.sequence, scan.mono_ms, scan.utc_ms, scan.clock)
             for field, value in birth.readings(delivered):
                 yield (
-                    record.sequence, scan.utc_ms, scan.clock, birth.names[scan.device], field.name, value, field.unit,
+                    record.sequence, utc_ms, scan.clock, birth.names[scan.device], field.name, value, field.unit,
                     flags, "",
                 )  # fmt: skip
         elif record.klass == EVENT:

@@ -16,8 +16,12 @@ def progress(title: str) -> Iterator[Callable[[float], None]]:
     except ModuleNotFoundError:  # the extra `terminal` is not installed: the work is the same
         yield lambda share: None
         return
+    console = Console(file=sys.stderr)
+    if not console.is_terminal:
+        yield lambda share: None
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title, total=1.0)
         yield lambda share: bar.update(task, completed=share)
 

@@ -13,7 +13,9 @@ from minegate_agent.field.link_line import LinkLine
 from minegate_agent.field.points import Points
 from minegate_agent.field.produce import Produce
 from minegate_agent.field.readers import Read, reader
+from minegate_agent.field.record_door import NAME, RecordDoor
 from minegate_agent.field.tally import Tally
+from minegate_agent.field.tap import Tap, tapped
 from minegate_agent.site import Site, SiteDevice
 from minegate_agent.world import FieldWorld, Isolated
 from minegate_drivers.port_health import PortHealth as PortHealthDriver
@@ -42,14 +44,16 @@ class Field:
 
     def __init__(self, site: Site, world: FieldWorld) -> None:
         self._site = site
-        self._world = world
+        self._tap = Tap()
         run = site.run_folder
+        self._door = RecordDoor(run / NAME, self._tap)
         self._tally = Tally(run / "field.tally", world.boot)
         self._produce = Produce(world.clock, self._tally, site.config.hold)
         self._points = Points(site)
         self._interlock = InterlockLine(run / "points.sock", self._points.names, self._points)
         self._link = LinkLine(run / "scans.sock", self._produce, site.hash)
         self._ports = {port.name: PortHealth(port.name, port.kind) for port in site.config.port}
+        self._world = tapped(world, self._tap, self._ports)
         self._devices = {device.number: DeviceHealth(device.number, device.name) for device in site.devices.values()}
         self._quality: dict[tuple[int, int], Quality] = {}
         self._broken: set[int] = set()
@@ -66,6 +70,7 @@ class Field:
                 tasks.create_task(self._interlock.keep_connected(), name="interlock line")
                 tasks.create_task(self._link.keep_connected(), name="link line")
                 tasks.create_task(self._watch(), name="health")
+                tasks.create_task(self._door.serve(), name="record door")
                 for port in self._site.config.port:
                     tasks.create_task(self._keep_port(port), name=f"port {port.name}")
         finally:
@@ -76,6 +81,7 @@ class Field:
 
     def heard(self, device: SiteDevice, heard: Heard, at_ms: int | None = None) -> None:
         """See Sink: interlock first, because it may have to cut. `at_ms`: when, if it was not now."""
+        self._tap.heard(device, heard)
         now_ms = self._world.clock.monotonic_ms()
         scan = self._produce.scan(device.number, heard, now_ms if at_ms is None else at_ms)
         self._interlock.send(self._points.readings(scan, now_ms))
@@ -94,6 +100,7 @@ class Field:
     def nonsense(self, device: SiteDevice, error: Nonsense) -> None:
         """See Sink."""
         self._devices[device.number].nonsense[error.kind] += 1
+        self._tap.nonsense(device, error)
 
     def driver_error(self, device: SiteDevice, error: Exception) -> None:
         """See Sink: said once until the driver has worked again."""
@@ -140,6 +147,7 @@ class Field:
     # -- health -------------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
+        self._world.lag_ms()  # what the start of the process took is no hold-up
         while True:
             await asyncio.sleep(HEALTH_S)
             now_ms = self._world.clock.monotonic_ms()

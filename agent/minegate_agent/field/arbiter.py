@@ -119,6 +119,7 @@ class Arbiter:
             health.asked += 1
             patience = place.patience
             wait_ms = patience.probe_ms(self._usual_ms()) if turn.lost else patience.wait_ms()
+            self._port_health.asking = turn.number, wait_ms
             answer = await self._exchange.ask(line, place, place.driver, request, wait_ms)
         except DriverError as error:
             self._sink.driver_error(place.device, error.mistake)
@@ -167,6 +168,7 @@ class Arbiter:
             request = asked(command.driver, self._clock.monotonic_ms())
             if request is None:
                 raise Refused(f"device {place.device.name}: the command asks nothing")
+            self._port_health.asking = command.number, float(place.device.config.timeout_ms)
             answer = await self._exchange.ask(line, place, command.driver, request, place.device.config.timeout_ms)
         except (DriverError, Refused) as error:
             self._end(command, Refused(str(error)))

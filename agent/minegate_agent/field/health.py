@@ -76,6 +76,7 @@ class PortHealth:
         self.foreign = 0
         self.dropped = 0
         self.busy_ms = 0.0
+        self.asking: tuple[int, float] = (0, 0.0)  # the device that is being asked, and how long it may take (ms)
         self.bus: Callable[[], dict[str, Any]] | None = None  # what a CAN reader knows of its bus, `dropped` among it
         self._busy_before_ms = 0.0
         self._reported_ms: int | None = None

@@ -20,8 +20,8 @@ log = logging.getLogger("field")
 FRAME_BYTES_MAX = 16 * 1024 * 1024
 ITEMS_AT_ONCE_MAX = 500
 IN_FLIGHT_MAX = 5000  # items sent and not confirmed: a stalled link must not be fed without end
-RETRY_S = 0.2
-TOGETHER_S = 0.02  # what is produced in this time goes over in one frame: waking both processes costs more than bytes
+RETRY_S = 0.05  # a link that starts beside us is there in a moment
+TOGETHER_S = 0.12  # readings of this time go over in one frame: waking both processes costs more than bytes
 _LENGTH = struct.Struct("<I")
 
 
@@ -71,19 +71,39 @@ class LinkLine:
 
     async def _keep_sending(self, writer: asyncio.StreamWriter, confirmed: _Confirmed) -> None:
         sent = confirmed.number
-        while True:
-            self._produce.fresh.clear()
-            free = IN_FLIGHT_MAX - (sent - confirmed.number)
-            items = list(self._produce.hold.after(sent, min(free, ITEMS_AT_ONCE_MAX))) if free > 0 else []
-            if items:
-                writer.write(_frame({"k": "items", "items": [item.body for item in items]}))
-                await writer.drain()
-                sent = items[-1].number
-            elif free > 0:
-                await self._produce.fresh.wait()
-                await asyncio.sleep(TOGETHER_S)
-            else:
-                await confirmed.moved()
+        try:
+            while True:
+                self._produce.fresh.clear()
+                self._produce.urgent.clear()
+                free = IN_FLIGHT_MAX - (sent - confirmed.number)
+                last = self._send(writer, sent, min(free, ITEMS_AT_ONCE_MAX))
+                if last > sent:
+                    sent = last
+                    await writer.drain()
+                elif free > 0:
+                    await self._produce.fresh.wait()
+                    await self._gather()
+                else:
+                    await confirmed.moved()
+        except asyncio.CancelledError:
+            self._send(writer, sent, ITEMS_AT_ONCE_MAX)  # this process ends: what waited for others waits no longer
+            raise
+
+    def _send(self, writer: asyncio.StreamWriter, sent: int, items_max: int) -> int:
+        """Write the items behind `sent`; the number of the last one."""
+        items = list(self._produce.hold.after(sent, items_max)) if items_max > 0 else []
+        if not items:
+            return sent
+        writer.write(_frame({"k": "items", "items": [item.body for item in items]}))
+        return items[-1].number
+
+    async def _gather(self) -> None:
+        """An event waits for nobody."""
+        try:
+            async with asyncio.timeout(TOGETHER_S):
+                await self._produce.urgent.wait()
+        except TimeoutError:
+            return
 
 
 class _Confirmed:

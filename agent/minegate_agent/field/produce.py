@@ -17,10 +17,13 @@ _CLOCK_LOOK_MS = 500  # what is known of the clock is asked of the disk: not for
 
 
 class Produce:
-    """Numbers what this boot produces. `fresh` is set whenever there is something new to hand over."""
+    """Numbers what this boot produces. `fresh` is set whenever there is something new to hand over, `urgent` if that is
+    an event.
+    """
 
     def __init__(self, clock: Clock, tally: Tally, limits: HoldLimits) -> None:
         self.fresh = asyncio.Event()
+        self.urgent = asyncio.Event()
         self.hold = Hold(limits.items_max, limits.bytes_max, self._declare)
         self.boot = tally.boot
         self.previous = tally.previous
@@ -45,6 +48,7 @@ class Produce:
         number = self._tally.next()
         event = {"kind": kind, "from": "field", "utc_ms": utc_ms, "boot": self.boot, "number": number, **more}
         self._keep(Item(number, utc_ms, (number, "e", utc_ms, event), _EVENT_BYTES))
+        self.urgent.set()
 
     def _quality(self, mono_ms: int) -> int:
         if self._looked_ms is None or not 0 <= mono_ms - self._looked_ms < _CLOCK_LOOK_MS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
 import os
@@ -26,9 +25,10 @@ FAILED = 1
 
 def main() -> int:
     """The exit code."""
-    parser = argparse.ArgumentParser(prog="python -m minegate_agent.link", description=__doc__)
-    parser.add_argument("dir", type=Path, help="the site folder with gateway.toml")
-    folder = parser.parse_args().dir
+    if len(sys.argv) != 2:
+        print("usage: python -m minegate_agent.link DIR", file=sys.stderr)
+        return CONFIGURATION
+    folder = Path(sys.argv[1])
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s", stream=sys.stderr)
     try:
         site = load_site(folder)

@@ -16,6 +16,7 @@ from minegate_agent.link.anchors import keep_anchoring
 from minegate_agent.link.birth import Birth, birth_of
 from minegate_agent.link.births import Births
 from minegate_agent.link.broker import DEAF, Ears
+from minegate_agent.link.clock_base import ClockBases, tell_first_sync
 from minegate_agent.link.clock_watch import watch
 from minegate_agent.link.commands import Commands
 from minegate_agent.link.committer import Committer
@@ -33,7 +34,7 @@ from minegate_agent.link.world import LinkWorld
 from minegate_agent.site import Site, load_site
 
 FLUSH_S = 1.0  # of the 2 s in which a process ends
-DRAW_AFTER_S = 2.0
+FOLLOW_S = 0.25  # between two looks at how far the journal is
 
 log = logging.getLogger("link")
 
@@ -58,7 +59,10 @@ class Link:
         self._births = Births.open(folder / "births", world.disk)
         if self._births.newest is None:
             self._births.enter(birth_of(site), self._journal.last_sequence + 1)
+        self._bases = ClockBases.open(folder / "clock.json", world.disk)
+        self._start = self._bases.begin(world.machine, self._journal.last_sequence + 1)
         self.view = View(site)
+        self._drawn = False
         self._ahead = Ahead()
         self._committer = Committer(
             self._journal,
@@ -94,11 +98,11 @@ class Link:
                 "budget": self._committer.keep_budget(),
                 "intake": self._intake.serve(sockets / "scans.sock"),
                 "verdicts": self._verdicts.keep_listening(sockets / "verdicts.sock"),
-                "status": status.serve(sockets / "status.sock", self._document),
-                "page": keep_page(self._site.config.page, self.view, self._world.clock),
+                "status": status.serve(sockets / "status.sock", self._status),
+                "page": keep_page(self._site.config.page, self.view, self._world.clock, self._draw),
                 "clock": watch(self._world.clock, lambda ms: self._committer.own_event("clock_step", step_ms=ms)),
+                "clock-base": tell_first_sync(self._bases, self._start, self._world.clock, self._tell_clock_set),
                 "delivery": self._follow(),
-                "limits": self._draw(),
                 **self._consumers.jobs(),
                 **self._anchoring(),
             }
@@ -111,6 +115,11 @@ class Link:
             await self._flush()
             for task in running:
                 task.cancel()
+
+    async def _tell_clock_set(self, told: dict[str, int]) -> None:
+        """Return when the event is durable."""
+        sequence = await self._committer.own_event("clock_set", **told)
+        await self._committer.durable.above(sequence - 1)
 
     def close(self) -> None:
         """Give the files back."""
@@ -180,10 +189,18 @@ class Link:
                 log.error("uplink %s: %s", name, cursor.trouble)
 
     async def _draw(self) -> None:
-        """The page's limit lines come out of rules.toml, whose reader is no small program: readings go first."""
-        await asyncio.sleep(DRAW_AFTER_S)
+        """The page's limit lines come out of rules.toml. Its reader is no small program: loaded when somebody looks."""
+        if self._drawn:
+            return
+        self._drawn = True
         shown = await asyncio.to_thread(import_module, "minegate_agent.link.shown_limits")
-        self.view.draw(*await asyncio.to_thread(shown.drawn, self._site.folder))
+        drawn = await asyncio.to_thread(shown.drawn, self._site.folder)
+        self.view.draw(drawn.limits, drawn.titles)
+        self.view.draw_proofs(drawn.tests, await asyncio.to_thread(shown.passed, self._site.run_folder))
+
+    async def _status(self) -> dict[str, object]:
+        await self._draw()
+        return self._document()
 
     async def _follow(self) -> None:
         """Show how far the journal is. Without a configured uplink nobody is waited for, so old segments may go."""
@@ -192,12 +209,14 @@ class Link:
             last = await self._committer.durable.above(self._committer.durable.value)
             if not self._consumers.uplinks:
                 self._journal.release(last)
+            await asyncio.sleep(FOLLOW_S)
 
     def _show_delivery(self) -> None:
         consumers = self._consumers
         now_ms = self._world.clock.monotonic_ms()
+        self.view.on_written(self._journal.bytes_written, self._journal.readings, self._journal.thinned)
         self.view.on_delivery(
-            self._journal.last_sequence, consumers.confirmed, consumers.connected, now_ms, consumers.rows()
+            self._journal.last_sequence, consumers.confirmed, consumers.connected, now_ms, consumers.rows
         )
 
     def _document(self) -> dict[str, object]:

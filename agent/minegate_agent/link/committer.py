@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from minegate_agent.clock import Clock
 from minegate_agent.link.advance import Advance
 from minegate_agent.link.ahead import Ahead
-from minegate_agent.link.journal import EVENT, Full, Journal, Loss, Record
+from minegate_agent.link.journal import EVENT, SCAN, Full, Journal, Loss, Record
 from minegate_agent.link.loss_event import loss_event
+from minegate_agent.link.recent import Recent
 from minegate_agent.link.records import encode_event
 from minegate_agent.link.store.form import Origin
 from minegate_agent.link.store.losses import JOURNAL_THINNED
@@ -29,7 +30,9 @@ log = logging.getLogger("link")
 
 
 class Committer:
-    """Appends for everybody in the event loop and commits in a thread."""
+    """Appends for everybody in the event loop and commits in a thread: `commit_ms` after the first that waits was read,
+    or at once for an event.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class Committer:
         on_disk: Callable[[str], None],
     ) -> None:
         self.durable = Advance(journal.last_sequence)
+        self.recent = Recent()
         self._journal = journal
         self._clock = clock
         self._commit_s = commit_ms / 1000
@@ -50,6 +54,8 @@ class Committer:
         self._on_event = on_event
         self._on_disk = on_disk
         self._waiting = asyncio.Event()
+        self._due_s = 0.0  # on the loop's clock, while something waits
+        self._read_s = float("-inf")  # when the last readings came
         self._many = asyncio.Event()
         self._error = ""
         self._trouble = ""
@@ -59,13 +65,29 @@ class Committer:
         """Give the record its sequence. Waits while the disk has fallen so far behind that there is no room."""
         while True:
             try:
-                sequence = self._journal.append(klass, body, origin)
+                sequence = self._append(klass, body, origin)
             except Full:
-                self._wake()
-                await asyncio.sleep(ROOM_S)
+                await self._room()
                 continue
-            self._wake()
+            self._wake(0.0)
             return sequence
+
+    async def append_all(self, readings: Sequence[tuple[bytes, Origin]], age_s: float) -> int:
+        """Give readings that came together their sequences, and return the first; the oldest of them has that age.
+
+        They wait for others, unless there were none for a while: then there is nothing to gather.
+        """
+        while True:
+            try:
+                first = self._journal.append_all(readings)
+            except Full:
+                await self._room()
+                continue
+            self.recent.note([Record(first + at, SCAN, body) for at, (body, _) in enumerate(readings)])
+            now_s = asyncio.get_running_loop().time()
+            self._wake(age_s if now_s - self._read_s < IDLE_S else self._commit_s)
+            self._read_s = now_s
+            return first
 
     async def event(self, event: dict[str, object], origin: Origin | None = None) -> int:
         """Journal an event at once; it is sent and shown when it is on disk."""
@@ -127,20 +149,32 @@ class Committer:
         """Nobody waits for `commit_ms` with an event."""
         self._ahead.note(Record(sequence, EVENT, body))
         self._unseen.append((sequence, event))
-        self._waiting.set()
-        self._many.set()
+        self._many.set()  # before anybody waits for more
+        self._wake(0.0)
 
     def _show(self, upto: int) -> None:
         while self._unseen and self._unseen[0][0] <= upto:
             self._on_event(*self._unseen.popleft())
 
-    def _wake(self) -> None:
-        self._waiting.set()
+    def _append(self, klass: int, body: bytes, origin: Origin | None = None) -> int:
+        sequence = self._journal.append(klass, body, origin)
+        self.recent.note((Record(sequence, klass, body),))
+        return sequence
+
+    async def _room(self) -> None:
+        self._wake(0.0)
+        await asyncio.sleep(ROOM_S)
+
+    def _wake(self, age_s: float) -> None:
+        if not self._waiting.is_set():
+            waits_s = self._commit_s - min(max(0.0, age_s), self._commit_s)
+            self._due_s = asyncio.get_running_loop().time() + waits_s
+            self._waiting.set()
         if self._journal.pending >= GROUP_RECORDS_MAX:
             self._many.set()
 
     async def _gather(self) -> None:
-        enough = asyncio.get_running_loop().call_later(self._commit_s, self._many.set)
+        enough = asyncio.get_running_loop().call_at(self._due_s, self._many.set)
         try:
             await self._many.wait()
         finally:
@@ -152,7 +186,7 @@ class Committer:
             event = loss_event(loss, self._clock.utc_ms())
             self._say(loss)
             body = encode_event(event)
-            self._noted(self._journal.append(EVENT, body), event, body)
+            self._noted(self._append(EVENT, body), event, body)
 
     def _say(self, loss: Loss) -> None:
         """Damage each time; that readings are thinned once, because from then on it goes on."""
@@ -189,7 +223,7 @@ class Committer:
         event: dict[str, object] = {"kind": kind, "from": "link", "utc_ms": self._clock.utc_ms(), **more}
         body = encode_event(event)
         try:
-            sequence = self._journal.append(EVENT, body)
+            sequence = self._append(EVENT, body)
         except Full:  # the line above said it, and the page shows it; what waits for the disk matters more
             return
         self._noted(sequence, event, body)

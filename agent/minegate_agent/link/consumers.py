@@ -13,11 +13,11 @@ from minegate_agent.link.births import Births
 from minegate_agent.link.broker import BrokerSettings, Ears, TlsFiles
 from minegate_agent.link.committer import Committer
 from minegate_agent.link.cursor import Cursor
-from minegate_agent.link.delivery import Source
 from minegate_agent.link.formats import Format, Native
 from minegate_agent.link.journal import Journal
 from minegate_agent.link.payload import RECEIPT, topic
 from minegate_agent.link.receipts import Receipts
+from minegate_agent.link.source import Source
 from minegate_agent.link.uplink import Uplink
 from minegate_agent.link.watermark import Watermark
 from minegate_agent.link.windows import Windows
@@ -75,6 +75,7 @@ class Consumers:
                 journal=journal,
                 births=births,
                 durable=committer.durable,
+                recent=committer.recent,
                 watermark=watermark,
                 ahead=ahead,
                 clock=world.clock,

@@ -9,46 +9,23 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from itertools import pairwise
 
-from minegate_agent.clock import Clock
-from minegate_agent.link.advance import Advance
-from minegate_agent.link.ahead import KEPT_MAX, Ahead
-from minegate_agent.link.births import Births
+from minegate_agent.link.ahead import KEPT_MAX
 from minegate_agent.link.broker import Session
 from minegate_agent.link.confirmed import Range
-from minegate_agent.link.formats import Format, Message
-from minegate_agent.link.journal import Journal, Record
+from minegate_agent.link.formats import Message
+from minegate_agent.link.journal import Record
 from minegate_agent.link.pace import Pace
 from minegate_agent.link.payload import BIRTH, HISTORY, LIVE, LIVE_MS, STATE
 from minegate_agent.link.receipts import Receipts
 from minegate_agent.link.records import utc_ms_of
-from minegate_agent.link.watermark import Watermark
+from minegate_agent.link.source import Source
 
 BLOCK_BYTES_MAX = 100_000  # of records: below the 128 kB that the strictest public brokers take as one message
 EVENTS_MAX = 100  # in one message
 RETRY_S = 1.0
 ASKED_MAX = 20  # ranges that somebody wants again; the last ones count
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What is delivered, and how it is cut: a live block goes out when it has `records_max` records, or `block_ms`
-    after its first one. `streams`: what this consumer wants of live, history and event.
-    """
-
-    journal: Journal
-    births: Births
-    durable: Advance
-    watermark: Watermark
-    ahead: Ahead
-    clock: Clock
-    form: Format
-    receipts: Receipts | None
-    streams: frozenset[str]
-    records_max: int
-    block_ms: int
 
 
 class Delivery:
@@ -144,13 +121,16 @@ class Delivery:
 
     async def _live_lane(self, position: int, tasks: asyncio.TaskGroup) -> None:
         source = self._source
+        free_ms = source.clock.monotonic_ms()  # when the next block may go, if its readings can wait that long
         while True:
             if not source.durable.value > position:
                 if source.watermark.ranges.upto == position:
                     await self._on_taken()
                 await source.durable.above(position)
             if source.durable.value - position < source.records_max:
-                await asyncio.sleep(source.block_ms / 1000)
+                idle_ms = free_ms - source.clock.monotonic_ms()
+                await asyncio.sleep(max(0, min(idle_ms, self._block_left_ms(position + 1))) / 1000)
+            free_ms = source.clock.monotonic_ms() + source.block_ms
             records, last = await self._read(position, source.durable.value, BLOCK_BYTES_MAX)
             if last == position:
                 await asyncio.sleep(RETRY_S)  # the disk is away, or damage waits to be declared
@@ -162,6 +142,15 @@ class Delivery:
                 continue
             await self._window.acquire()
             await self._block(records, (first, last), LIVE, tasks, self._window.release)
+
+    def _block_left_ms(self, sequence: int) -> int:
+        """How long the block that begins with this record may still wait."""
+        source = self._source
+        for record in source.recent.after(sequence - 1, sequence, 1, BLOCK_BYTES_MAX):
+            utc_ms = utc_ms_of(record.klass, record.body)
+            if utc_ms is not None:
+                return min(max(0, utc_ms + source.block_ms - source.clock.utc_ms()), source.block_ms)
+        return 0
 
     async def _history_lane(self, tasks: asyncio.TaskGroup) -> None:
         source = self._source
@@ -204,7 +193,9 @@ class Delivery:
         """The next records up to `upto`, all under one birth, and up to where they account for what there is."""
         source = self._source
         try:
-            found = await asyncio.to_thread(source.journal.read, after, source.records_max, bytes_max)
+            found = source.recent.after(after, upto, source.records_max, bytes_max)
+            if not found:
+                found = await asyncio.to_thread(source.journal.read, after, source.records_max, bytes_max)
         except OSError as error:
             source.watermark.disk(error)
             return [], after

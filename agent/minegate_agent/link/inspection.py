@@ -58,14 +58,18 @@ class Torn(NamedTuple):
 Seen = SegmentSeen | Record | Gap | Thinned | Torn
 
 
-def inspect(folder: Path, disk: Disk = OS_DISK) -> Iterator[Seen]:
+def inspect(folder: Path, disk: Disk = OS_DISK, first: int = 1, last: int = _SEQUENCE_MAX) -> Iterator[Seen]:
     """Everything in the order of the files. Raises OSError; what is damaged is yielded, never raised.
+
+    Files that hold nothing from `first` to `last` are passed over.
 
     A file that the running site gives up or thins meanwhile is passed over from there on, or read on in its new form.
     """
     current, _ = latest(disk.list(folder))
-    followers = [name.first for name, _ in current[1:]]
-    for (name, entry), following in zip(current, [*followers, None], strict=True):
+    followers = [*(name.first for name, _ in current[1:]), None]
+    for (name, entry), following in zip(current, followers, strict=False):
+        if name.first > last or (following is not None and following <= first):
+            continue
         after = name.first - 1
         yield _segment(disk, folder, name, entry)
         for seen in _records(disk, folder, entry, after, following):

@@ -17,6 +17,7 @@ from minegate_agent.link.journal import Journal
 from minegate_agent.link.local_socket import listening
 from minegate_agent.link.machine import Machine
 from minegate_agent.link.numbering import NUMBER_MAX, Missing, declared, missing, open_end
+from minegate_agent.link.records import SCAN
 from minegate_agent.scan import Scan
 
 FIELD_DIED = "field_died"
@@ -25,8 +26,12 @@ GAP = "gap"
 UNREADABLE = "unreadable"
 HELLO_S = 5.0
 REFUSED_S = 5.0  # how long a field that cannot be served is kept waiting, so that it does not come back at once
+TOGETHER_ITEMS = 100  # readings that are journaled in one go, between two turns of the loop
+TOGETHER_BYTES = 1_000_000
+CONFIRM_ITEMS = 100  # so many at once are confirmed at once: field sends only some thousand that are not
+CONFIRM_S = 0.5
+SHOWN_MS = 1000  # of readings that come together from a shorter time the newest is shown
 RETRY_S = 1.0
-YIELD_ITEMS = 100  # the loop gets a turn so often while a long backlog comes in
 
 log = logging.getLogger("link")
 
@@ -169,10 +174,10 @@ class Intake:
         return await self._committer.event(event, (boot, NUMBER_MAX))
 
     async def _note_restart(self) -> None:
-        """When its cost is on disk the restart is over."""
+        """The present start of the machine, when what the one before has cost is on disk."""
         if self._restart_told is not None:
             await self._committer.durable.above(self._restart_told - 1)
-        while self._machine.restarted:
+        while self._machine.unnoted:
             try:
                 await asyncio.to_thread(self._machine.note)
             except OSError:  # the committer says that the disk is away
@@ -200,15 +205,18 @@ class Intake:
             log.warning("field gone, boot %d", greeting.boot)
 
     async def _confirm(self, boot: int, writer: asyncio.StreamWriter) -> None:
-        """Tell field what is on disk, first of all and then as it grows."""
+        """Tell field what is on disk: first of all, then as it grows, but not for a handful more often than needed."""
         told = -1
         while True:
             durable = self._committer.durable.value
             number = self._journal.origins.get(boot, 0)
             if number != told:
-                told = number
                 writer.write(frame({"k": "have", "boot": boot, "number": number}))
                 await writer.drain()
+            few = number - told < CONFIRM_ITEMS
+            told = number
+            if few:
+                await asyncio.sleep(CONFIRM_S)
             await self._committer.durable.above(durable)
 
     async def _take(self, greeting: Hello, reader: asyncio.StreamReader) -> None:
@@ -223,29 +231,57 @@ class Intake:
                 raise Mangled(f"a message of kind {message['k']!r}")
 
     async def _items(self, rows: list[Any], greeting: Hello, last: int) -> int:
-        for count, row in enumerate(rows, 1):
+        """Readings that follow each other are journaled together; what is anything else, one by one."""
+        readings: list[Item] = []
+        size = 0
+        for row in rows:
             one = item(row, greeting.boot)
             if one.number <= last:  # sent again, because the line broke before it was confirmed
                 continue
             gap = missing(last, one.number)
+            plain = one.klass == SCAN and gap is None
+            if readings and not (plain and len(readings) < TOGETHER_ITEMS and size < TOGETHER_BYTES):
+                await self._journal_readings(readings, greeting)
+                readings, size = [], 0
+                await asyncio.sleep(0)  # the loop gets a turn while a long backlog comes in
+            last = one.number
+            if plain:
+                readings.append(one)
+                size += len(one.body)
+                continue
             if gap is not None:
                 await self._declare(gap, greeting.boot, GAP)
             await self._journal_one(one, greeting)
-            last = one.number
-            if count % YIELD_ITEMS == 0:
-                await asyncio.sleep(0)
+        if readings:
+            await self._journal_readings(readings, greeting)
         return last
 
+    async def _journal_readings(self, readings: list[Item], greeting: Hello) -> None:
+        """`readings` are scans that follow each other."""
+        age_ms = max(0, self._clock.utc_ms() - readings[0].utc_ms)
+        bodies = [(one.body, (greeting.boot, one.number)) for one in readings]
+        first = await self._committer.append_all(bodies, age_ms / 1000)
+        self.remember(greeting.boot, max([one.utc_ms for one in readings]))
+        if greeting.config == self._config:
+            self._show(first, readings)
+
+    def _show(self, first: int, readings: list[Item]) -> None:
+        """The page wants the newest of each device; of a backlog it draws the way there."""
+        utc_ms, now_ms = self._clock.utc_ms(), self._clock.monotonic_ms()
+        numbered = list(enumerate(readings, first))
+        if readings[-1].utc_ms - readings[0].utc_ms < SHOWN_MS:
+            newest = {(one.scan.device, one.scan.part): (sequence, one) for sequence, one in numbered if one.scan}
+            numbered = list(newest.values())
+        for sequence, one in numbered:
+            assert one.scan is not None, one
+            self._shown.on_scan(one.scan, sequence, now_ms - max(0, utc_ms - one.utc_ms))
+
     async def _journal_one(self, one: Item, greeting: Hello) -> None:
-        if one.strange:
+        if one.scan is not None:
+            await self._journal_readings([one], greeting)
+        elif one.event is not None:
+            await self._committer.event(one.event)
+            self.remember(greeting.boot, one.utc_ms)
+        else:
             log.error("field: item %d cannot be read: %s", one.number, one.strange)
             await self._declare(Missing(one.number, one.number), greeting.boot, UNREADABLE)
-            return
-        if one.event is not None:
-            await self._committer.event(one.event)
-        else:
-            sequence = await self._committer.append(one.klass, one.body)
-            if one.scan is not None and greeting.config == self._config:
-                age_ms = max(0, self._clock.utc_ms() - one.utc_ms)
-                self._shown.on_scan(one.scan, sequence, self._clock.monotonic_ms() - age_ms)
-        self.remember(greeting.boot, one.utc_ms)

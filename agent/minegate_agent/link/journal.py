@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from minegate_agent.link.disk import OS_DISK, Disk
 from minegate_agent.link.records import EVENT, SCAN, origin_of
 from minegate_agent.link.store.chain import linked
-from minegate_agent.link.store.form import BODY_BYTES_MAX, CLASS_MAX, Origin, pack_record
+from minegate_agent.link.store.form import BODY_BYTES_MAX, CLASS_MAX, RECORD_BYTES, Origin, pack_record
 from minegate_agent.link.store.losses import Loss, Losses
 from minegate_agent.link.store.origins import Origins
 from minegate_agent.link.store.pending import Full, Pending, Waiting
@@ -69,6 +69,7 @@ class Journal:
         self._chain = (self._shelf.last, recovered.chain)  # the last durable record, and the chain behind it
         self._chain_appended = recovered.chain
         self._bytes_written = 0
+        self._readings = 0
         self.cut_bytes = recovered.cut_bytes
 
     @classmethod
@@ -151,6 +152,12 @@ class Journal:
             return self._bytes_written + self._retention.bytes_written
 
     @property
+    def readings(self) -> int:
+        """How many of the records that this process has appended are readings."""
+        with self._ram:
+            return self._readings
+
+    @property
     def thinned(self) -> int:
         """How many readings this process has taken out of the journal to keep the budget; each is declared lost."""
         return self._retention.thinned
@@ -195,7 +202,27 @@ class Journal:
             self._pending.add(Waiting(sequence, packed, origin, self._chain_appended))
             self._origins_appended.note(origin)
             self._next_sequence += 1
+            self._readings += klass == SCAN
             return sequence
+
+    def append_all(self, bodies: Sequence[tuple[bytes, Origin]]) -> int:
+        """As `append`, of readings that come together: each body with what it says of its origin. The first sequence.
+
+        Raises Full; then none of them was appended.
+        """
+        with self._ram:
+            first = sequence = self._next_sequence
+            self._pending.refuse_if_full(sum([len(body) + RECORD_BYTES for body, _ in bodies]), reserve=False)
+            chain = self._chain_appended
+            for body, origin in bodies:
+                chain = linked(chain, sequence, SCAN, body)
+                self._pending.add(Waiting(sequence, pack_record(sequence, SCAN, body, None), origin, chain))
+                sequence += 1
+            self._chain_appended = chain
+            for origin in dict(origin for _, origin in bodies).items():
+                self._origins_appended.note(origin)
+            self._next_sequence = sequence
+            return first
 
     def commit(self) -> int:
         """Make durable what was appended before this call; return the last durable sequence. Waits for the disk.
@@ -206,12 +233,18 @@ class Journal:
             assert not self._closed, self._folder
             with self._ram:
                 upto = self._next_sequence - 1
-            while self._shelf.last < upto and (group := self._next_group(upto)):
+            count = _GROUP_RECORDS_MAX
+            while self._shelf.last < upto and (group := self._next_group(upto, count)):
                 try:
                     self._write(group)
                 except OSError as error:
-                    if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._make_room():
+                    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                         raise
+                    if self._make_room():
+                        continue
+                    if len(group) == 1:
+                        raise
+                    count = len(group) // 2  # what the disk still takes shall be on it
             return self.last_sequence
 
     def keep_budget(self) -> None:
@@ -228,9 +261,9 @@ class Journal:
         with self._tidying:
             return self._retention.make_room(self._released)
 
-    def _next_group(self, upto: int) -> list[Waiting]:
+    def _next_group(self, upto: int, count: int) -> list[Waiting]:
         with self._ram:
-            return [waiting for waiting in self._pending.oldest(_GROUP_RECORDS_MAX) if waiting.sequence <= upto]
+            return [waiting for waiting in self._pending.oldest(count) if waiting.sequence <= upto]
 
     def _write(self, group: list[Waiting]) -> None:
         written = self._writer.write(group, self._origins.copy(), self._chain[1])

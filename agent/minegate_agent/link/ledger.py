@@ -13,6 +13,7 @@ from typing import Any
 
 from minegate_agent.link.confirmed import Range
 
+FOR_MACHINES = frozenset({"devices", "segment", "gone", "before", "was", "kept"})  # keys that no page shows
 _ONES = re.compile("1+")
 SEQUENCES_MAX = 1 << 24  # in one event; a segment of the largest size that is allowed has fewer
 

@@ -25,17 +25,20 @@ def start_of_machine() -> str:
 
 
 class Machine:
-    """`restarted`: the file does not name the present start. Where starts cannot be told apart it never is."""
+    """`restarted`: another start of the machine is noted than the present one; where starts cannot be told apart it
+    never is. `unnoted`: the present one is to be noted.
+    """
 
     def __init__(self, path: Path, disk: Disk, start: str, noted: str) -> None:
-        self.restarted = bool(start) and noted != start
+        self.unnoted = bool(start) and noted != start
+        self.restarted = self.unnoted and bool(noted)
         self._path = path
         self._disk = disk
         self._start = start
 
     @classmethod
     def open(cls, folder: Path, disk: Disk, start: str) -> Machine:
-        """What the file in the journal's folder says. Raises OSError."""
+        """What the file in the journal's folder says; a new gateway has none. Raises OSError."""
         path = folder / FILE
         try:
             noted = disk.read(path, 0, _START_BYTES_MAX).decode("utf-8", "replace")
@@ -46,4 +49,4 @@ class Machine:
     def note(self) -> None:
         """What the restart has cost is on record. Durable on return; waits for the disk. Raises OSError."""
         close_quietly(appear(self._disk, self._path, [self._start.encode()]))
-        self.restarted = False
+        self.unnoted = self.restarted = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Awaitable, Callable
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -23,8 +24,10 @@ NEEDED = ("starlette", "uvicorn")  # the extra `page`; it may not be installed o
 log = logging.getLogger("link")
 
 
-async def keep_page(page: Page, view: View, clock: Clock) -> None:
-    """Serve the page until cancelled; while its port is taken, try again each RETRY_S."""
+async def keep_page(page: Page, view: View, clock: Clock, looked_at: Callable[[], Awaitable[None]]) -> None:
+    """Serve the page until cancelled; while its port is taken, try again each RETRY_S. `looked_at`: before the first
+    look.
+    """
     if not page.enabled:
         return
     missing = [name for name in NEEDED if find_spec(name) is None]
@@ -41,13 +44,16 @@ async def keep_page(page: Page, view: View, clock: Clock) -> None:
                 log.error("page.tcp_port = %d on %s: %s; tried each %.0f s", page.tcp_port, page.host, why, RETRY_S)
                 said = why
         else:
-            await _serve(listener, page, view, clock)
+            await _serve(listener, page, view, clock, looked_at)
         await asyncio.sleep(RETRY_S)
 
 
-async def _serve(listener: socket.socket, page: Page, view: View, clock: Clock) -> None:
+async def _serve(
+    listener: socket.socket, page: Page, view: View, clock: Clock, looked_at: Callable[[], Awaitable[None]]
+) -> None:
     with listener:
         await _somebody(listener)
+        await looked_at()
         # in a thread: loading it takes longer than an alarm may wait
         web = await asyncio.to_thread(import_module, "minegate_agent.link.page")
         await web.serve_on(listener, view, clock, page.host)

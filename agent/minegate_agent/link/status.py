@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,7 @@ CLIENTS_MAX = 8
 WRITE_S = 2.0
 
 
-async def serve(path: Path, document: Callable[[], dict[str, object]]) -> None:
+async def serve(path: Path, document: Callable[[], Awaitable[dict[str, object]]]) -> None:
     """Listen until cancelled. Raises OSError if the socket cannot be had."""
     async with asyncio.TaskGroup() as tasks:
         answering: set[asyncio.Task[None]] = set()
@@ -31,9 +31,9 @@ async def serve(path: Path, document: Callable[[], dict[str, object]]) -> None:
             await asyncio.Event().wait()
 
 
-async def _answer(writer: asyncio.StreamWriter, document: Callable[[], dict[str, object]]) -> None:
+async def _answer(writer: asyncio.StreamWriter, document: Callable[[], Awaitable[dict[str, object]]]) -> None:
     try:
-        writer.write(msgspec.json.encode(document()))
+        writer.write(msgspec.json.encode(await document()))
         async with asyncio.timeout(WRITE_S):
             await writer.drain()
             writer.close()

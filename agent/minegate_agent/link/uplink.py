@@ -14,8 +14,9 @@ from minegate_agent.link.backoff import Backoff
 from minegate_agent.link.birth import Birth
 from minegate_agent.link.broker import Broker, BrokerLost, Ears, Session, Will
 from minegate_agent.link.committer import Committer
-from minegate_agent.link.delivery import Delivery, Source
+from minegate_agent.link.delivery import Delivery
 from minegate_agent.link.receipts import BadReceipt, ranges_in
+from minegate_agent.link.source import Source
 from minegate_agent.link.windows import Windows
 from minegate_agent.together import until_one_ends
 

@@ -6,16 +6,20 @@ Everything is bounded by the configuration or by a number with a name. Nothing h
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from minegate_agent.link.ledger import FOR_MACHINES
 from minegate_agent.link.view_areas import AreaRows, Titles
 from minegate_agent.link.view_health import Health, plain
 from minegate_agent.link.view_points import Limits, PointRows
+from minegate_agent.link.view_proofs import ProofRows
 from minegate_agent.link.view_reactions import ReactionRows
 from minegate_agent.link.view_trend import Trends
 from minegate_agent.scan import Scan
 from minegate_agent.site import Site
 from minegate_interlock.lines import AreaState, Lateness, Reaction
+from minegate_interlock.proof_test import Key
+from minegate_interlock.terms import ProofTest
 
 EVENTS_KEPT = 200
 EVENTS_SHOWN = 100
@@ -35,18 +39,25 @@ class View:
         self._areas = AreaRows(site, titles or {})
         self._reactions = ReactionRows()
         self._health = Health(site)
+        self._proofs = ProofRows()
         self._events: deque[dict[str, object]] = deque(maxlen=EVENTS_KEPT)
         self._interlock = _Edge()
         self._field = _Edge()
         self._broker = _Edge()
         self._last = self._confirmed = 0
-        self._consumers: list[dict[str, object]] = []
+        self._consumers: Callable[[], Sequence[dict[str, object]]] = tuple
         self._disk_error = ""
+        self._written: dict[str, object] = {"bytes": 0, "readings": 0, "bytes_each": None, "thinned": 0}
         self.version = 0
 
     def draw(self, limits: Limits, titles: Titles) -> None:
         """What the rules say, once they are read."""
         self._points.limits, self._areas.titles = limits, titles
+        self.version += 1
+
+    def draw_proofs(self, tests: tuple[ProofTest, ...], done: Mapping[Key, float]) -> None:
+        """The proof tests that the rules ask for, and when each was last passed (seconds since 1970)."""
+        self._proofs.draw(tests, done)
         self.version += 1
 
     def on_scan(self, scan: Scan, sequence: int, heard_ms: int) -> None:
@@ -57,7 +68,8 @@ class View:
 
     def on_event(self, sequence: int, event: Mapping[str, object]) -> None:
         """An event with its journal sequence."""
-        shown = {str(key): plain(value) for key, value in event.items()}
+        shown = {str(key): plain(value) for key, value in event.items() if key not in FOR_MACHINES}
+        self._proofs.hear(shown)
         self._events.appendleft({**shown, "journal_sequence": sequence})  # `sequence` is the interlock's own count
         self.version += 1
 
@@ -97,13 +109,20 @@ class View:
         confirmed_sequence: int,
         connected: bool,
         now_ms: int,
-        consumers: Sequence[dict[str, object]] = (),
+        consumers: Callable[[], Sequence[dict[str, object]]] = tuple,
     ) -> None:
-        """Last sequence in the journal, last one that every consumer confirmed, whether all are there; one row each."""
-        self._consumers = list(consumers)
+        """Last sequence in the journal, last one that every consumer confirmed, whether all are there; one row each is
+        made by `consumers` when somebody looks.
+        """
+        self._consumers = consumers
         self._last, self._confirmed = last_sequence, confirmed_sequence
         self._broker.set(connected, now_ms)
         self.version += 1
+
+    def on_written(self, size: int, readings: int, thinned: int) -> None:
+        """Since link started: bytes of the journal, how many readings they are, and how many were thinned."""
+        each = round(size / readings, 1) if readings else None
+        self._written = {"bytes": size, "readings": readings, "bytes_each": each, "thinned": thinned}
 
     def on_disk(self, error: str) -> None:
         """What keeps the journal from being written; empty when it is well."""
@@ -141,6 +160,7 @@ class View:
             "hold": self._health.hold(),
             "health": self._health.word(now_ms),
             "delivery": self._delivery(now_ms),
+            "proofs": self._proofs.rows(),
             "disk": {"ok": not self._disk_error, "error": self._disk_error},
             "events": list(self._events)[:EVENTS_SHOWN],
         }
@@ -153,7 +173,8 @@ class View:
             "waiting": max(0, self._last - self._confirmed),
             "connected": self._broker.up,
             "since_ms": self._broker.since(now_ms),
-            "consumers": self._consumers,
+            "consumers": list(self._consumers()),
+            "written": self._written,
         }
 
 

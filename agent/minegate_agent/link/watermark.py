@@ -11,7 +11,7 @@ from minegate_agent.link.confirmed import Confirmed, Range
 from minegate_agent.link.cursor import Cursor
 
 RETRY_S = 1.0
-WRITE_S = 0.2  # between two writes of the cursor, which wears the flash; a kill costs as much to be sent again
+WRITE_S = 1.0  # between two writes of the cursor, which wears the flash; a kill costs as much to be sent again
 
 log = logging.getLogger("link")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -54,6 +55,7 @@ class Gateway:
         self.disk = SimDisk(seed)
         self.disk_latency_ms = (0.2, 6.0)  # of a commit: the common case, and the tail
         self.produced: dict[tuple[str, int], int] = {}  # per boot the last number that its process gave out
+        self._asking: set[socket.socket] = set()
         self.field_boots: dict[int, int] = {}  # in the order in which they began, with the machine's start
         self.answers: list[tuple[float, str]] = []  # what the interlock told people, and when
         self.away_since_ms = dict.fromkeys(PROCESSES, 0.0)  # of a process that is stalled or not there
@@ -169,7 +171,12 @@ class Gateway:
 
     def command(self, command: Command) -> None:
         """A person at the gateway asks the interlock for something; the answer stands in the record."""
-        person.ask(self.site.run_folder, pack(command), self._timeline, self._answered)
+        person.ask(self.site.run_folder, pack(command), self._timeline, self._answered, self._asking)
+
+    def hang_up(self) -> None:
+        """No time will pass any more: nobody waits for an answer."""
+        for line in self._asking:
+            line.close()
 
     def _answered(self, text: str) -> None:
         self._note(f"answer {text}")
@@ -275,7 +282,8 @@ class Gateway:
         if name == "field":
             told = noted(self.site.run_folder / TALLY)
             if told is not None:
-                self.produced["field", told[0]] = told[1]
+                # after a power cut an older state of the file may be there until the new boot writes its own
+                self.produced["field", told[0]] = max(told[1], self.produced.get(("field", told[0]), 0))
 
     def produced_now(self) -> tuple[int, int]:
         """Boot and last number of the field that runs, or ran last."""

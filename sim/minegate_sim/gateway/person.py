@@ -13,11 +13,15 @@ from minegate_sim.virtual.timeline import Timeline
 
 PATIENCE_MS = 3000.0  # as `minegate reset` waits
 LOOK_MS = 10.0
-_SOCKETS = {"interlock": (POINTS, VERDICTS, CONTROL), "link": ("scans.sock", "status.sock"), "field": ()}
+_SOCKETS = {"interlock": (POINTS, VERDICTS, CONTROL), "link": ("scans.sock", "status.sock"), "field": ("record.sock",)}
 
 
-def ask(run_folder: Path, command: bytes, timeline: Timeline, answered: Callable[[str], None]) -> None:
-    """Send `command`; `answered` gets the words, or why there are none."""
+def ask(
+    run_folder: Path, command: bytes, timeline: Timeline, answered: Callable[[str], None], lines: set[socket.socket]
+) -> None:
+    """Send `command`; `answered` gets the words, or why there are none. In `lines` meanwhile: whoever ends the time in
+    which an answer could come closes them.
+    """
     line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
     try:
         line.connect(str(run_folder / CONTROL))
@@ -26,6 +30,7 @@ def ask(run_folder: Path, command: bytes, timeline: Timeline, answered: Callable
         line.close()
         answered(f"none: {error.strerror}")
         return
+    lines.add(line)
     until_ms = timeline.now_ms + PATIENCE_MS
 
     def look() -> None:
@@ -38,6 +43,7 @@ def ask(run_folder: Path, command: bytes, timeline: Timeline, answered: Callable
             text = "none: timed out"
         except OSError as error:
             text = f"none: {error.strerror}"
+        lines.discard(line)
         line.close()
         answered(text)
 

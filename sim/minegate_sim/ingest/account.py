@@ -58,7 +58,7 @@ def account(records: Iterable[Arrived], again: int, mine: str, gateway: str, key
         event = _event(record)
         if event is None:
             continue
-        if event["kind"] == "loss" and "boot" not in event:
+        if event["kind"] == "loss" and event.get("of") == "journal":
             declared += _gone(event)
             thinnings += [event] if "gone" in event else []
         if event["kind"] == "anchor" and key is not None and holds(event, mine, gateway, key):

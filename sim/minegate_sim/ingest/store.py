@@ -72,6 +72,18 @@ class Store:
         for row in rows:
             yield Arrived(*row)
 
+    def count(self, gateway: str) -> int:
+        """How many records there are."""
+        return int(self._db.execute("SELECT count(*) FROM record WHERE gateway = ?", (gateway,)).fetchone()[0])
+
+    def newest(self, gateway: str, count: int) -> list[Arrived]:
+        """Those with the highest sequences, the highest first."""
+        rows = self._db.execute(
+            "SELECT sequence, class, body FROM record WHERE gateway = ? ORDER BY sequence DESC LIMIT ?",
+            (gateway, count),
+        )
+        return [Arrived(*row) for row in rows]
+
     def again(self, gateway: str) -> int:
         """How often something came that was there."""
         found = self._db.execute("SELECT count FROM again WHERE gateway = ?", (gateway,)).fetchone()

@@ -9,6 +9,7 @@ from minegate_sim.place import Place
 from minegate_sim.places.airway import Airway
 from minegate_sim.places.heading_1201 import Heading1201
 from minegate_sim.places.substation import Substation
+from minegate_sim.section.plan import Plan
 from minegate_sim.section.section import Section, load, names
 
 FILE_ENDING = ".toml"
@@ -23,6 +24,23 @@ _BUILT: dict[str, Callable[..., Place]] = {"heading": Heading1201, "airway": Air
 PLACES: dict[str, Callable[..., Place]] = _BUILT | {
     f"{name}-section" if name in _BUILT else name: partial(_section, name) for name in names()
 }
+
+
+def titles() -> dict[str, str]:
+    """Every place, and what it is."""
+    built = {
+        "heading": "Heading 1201 of the demo, with the example site",
+        "airway": "Return airway with one head and one relay, for shifts",
+        "substation": "Substation with 200 points and no relay, for days",
+    }
+    return built | {name: plan_of(name).title_en for name in PLACES if name not in built}
+
+
+def plan_of(place: str) -> Plan:
+    """The section behind a place. OSError if there is no such file; ValueError if the place is no section."""
+    if place in _BUILT:
+        raise ValueError(f"place {place!r} is no section; {', '.join(sorted(set(PLACES) - set(_BUILT)))} are")
+    return load(place.removesuffix("-section") if place in PLACES else place)
 
 
 def known(place: str) -> bool:

@@ -71,5 +71,5 @@ class Heading1201(Heading):
         return {OUTPUT: self.relay.closed}
 
     def do(self, wish: Mapping[str, object], now_ms: float) -> Mapping[str, object]:
-        """See Place; the wishes are those of sim/README.md."""
+        """See Place; the wishes are those of sim/COMMANDS.md."""
         return do(self, wish, now_ms)

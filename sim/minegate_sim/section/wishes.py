@@ -16,6 +16,7 @@ import msgspec
 from minegate_sim.bus import faults
 from minegate_sim.bus.can_bus import CanBus
 from minegate_sim.bus.rs485 import Rs485
+from minegate_sim.bus.which import port_of
 from minegate_sim.section.fire import GROWTH_KW_S2, Fire
 from minegate_sim.section.ground import FIRES_MAX, Burst
 from minegate_sim.section.slope import accelerate, stabilise
@@ -50,6 +51,11 @@ def do(section: Section, wish: Wish, now_ms: float) -> Mapping[str, object]:
     answer = command(section, wish, now_ms)
     section.look(now_ms)
     return answer
+
+
+def names() -> tuple[str, ...]:
+    """What may be wished for."""
+    return tuple(_WISHES)
 
 
 def _fan(section: Section, wish: Wish, now_ms: float) -> Wish:
@@ -179,7 +185,7 @@ def _calibrate(section: Section, wish: Wish, now_ms: float) -> Wish:
 
 
 def _fault(section: Section, wish: Wish, now_ms: float) -> Wish:
-    """Of a device (sim/README.md), or of the sensor of a point."""
+    """Of a device (sim/COMMANDS.md), or of the sensor of a point."""
     fault, value = str(wish.get("fault")), wish.get("value")
     if "sensor" in wish:
         section.sensors[_name(wish, "sensor", section.sensors)].set(fault, value)
@@ -192,18 +198,21 @@ def _fault(section: Section, wish: Wish, now_ms: float) -> Wish:
 
 
 def _bus(section: Section, wish: Wish, now_ms: float) -> Wish:
-    """`{"do": "bus", "port": "rs485-1", "on": true, "fault": {"fault": "noise", "bit_error_rate": 0.001}}`."""
+    """`{"do": "bus", "port": "rs485-1", "on": true, "fault": {"fault": "noise", "bit_error_rate": 0.001}}`; without a
+    port that of the device.
+    """
     buses: dict[str, Rs485 | CanBus] = {**section.wiring.lines, **section.wiring.cans}
-    bus = buses[_name(wish, "port", buses, usual=[])]
     given = wish.get("fault")
     if not isinstance(given, dict):
         raise ValueError(f"fault: {given!r} is not a table with the key 'fault'")
     fault = faults.parse(given)
+    port = _name(wish, "port", buses, usual=[]) if "port" in wish else port_of(buses, fault)
+    bus = buses[port]
     if _flag(wish, "on"):
         bus.begin(fault, now_ms)
     else:
         bus.end(fault)
-    section.note(now_ms, "bus", port=wish["port"], on=wish["on"], fault=given)
+    section.note(now_ms, "bus", port=port, on=wish["on"], fault=given)
     return {}
 
 

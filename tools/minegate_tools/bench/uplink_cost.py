@@ -7,10 +7,12 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiomqtt
+
 from minegate_agent import bound
 from minegate_tools.bench import uplink_thingsboard
 from minegate_tools.bench.table import Row, at_least, at_most
-from minegate_tools.bench.uplink_site import Asked
+from minegate_tools.bench.uplink_site import JUDGED, Asked
 from minegate_tools.bench.uplink_stage import Stage, now_ms, stage, talking
 from minegate_tools.bench.uplink_tree import Tree, Used, agent, permitted
 
@@ -21,6 +23,7 @@ CPU_US_PROMISED = 1.5
 SCRIPT_SHARE_PROMISED = 1 / 3
 THINGSBOARD_SHARE_PROMISED = 1 / 40
 VALUES_PROMISED = 400_000
+WIRE_BYTES_PROMISED = 1.5
 _FAST = Asked(0, 0, period_ms=10_000, eager=True)
 
 
@@ -28,13 +31,21 @@ async def rows(folder: Path, seconds: float | None, peers: bool) -> AsyncIterato
     """The figures, one after the other."""
     lasting = seconds or SECONDS
     async with stage(folder / "cost", _FAST, wire=False) as ours:
-        used, values, received, span_s = await _agent(ours, folder / "agent.log", lasting)
+        used, values, received, span_s, wire = await _agent(ours, folder / "agent.log", lasting)
+        if not received:
+            raise RuntimeError("nothing was delivered; see the words of the agent above")
         us = used.cpu_s * 1e6 / values
         yield at_least("values/s, read, on disk and delivered", received / span_s, VALUES_PROMISED)
-        yield at_most("CPU of the whole agent for a value", us, CPU_US_PROMISED, unit="us")
+        yield at_most(
+            f"CPU of the whole agent for a value, interlock judging {JUDGED} of its points",
+            us,
+            CPU_US_PROMISED,
+            unit="us",
+        )
         for name, cpu_s in sorted(used.of.items()):
             yield Row(f"  of it {name.split()[0]}", f"{cpu_s * 1e6 / values:.3f} us")
-        yield Row("  bytes written to the disk for a value", f"{used.written_bytes / values:.2f}")
+        yield Row("bytes written to the disk for a value", f"{used.written_bytes / values:.2f}")
+        yield at_most("bytes to the broker for a value of a random walk, MQTT too", wire / values, WIRE_BYTES_PROMISED)
         script_us = await _script(ours, lasting)
         yield Row("CPU of pymodbus + aiomqtt, which keeps nothing", f"{script_us:.2f} us")
         yield at_most("  the agent's part of it", us / script_us, round(SCRIPT_SHARE_PROMISED, 3), "{:.3f}")
@@ -45,18 +56,32 @@ async def rows(folder: Path, seconds: float | None, peers: bool) -> AsyncIterato
             yield row
 
 
-async def _agent(ours: Stage, log: Path, seconds: float) -> tuple[Used, float, float, float]:
-    """CPU, values read, values delivered, seconds."""
+async def _agent(ours: Stage, log: Path, seconds: float) -> tuple[Used, float, float, float, float]:
+    """CPU, values read, values delivered, seconds, bytes that the broker counted."""
     async with agent(ours.site, log) as tree:
         await permitted(ours.site)
         await asyncio.sleep(SETTLE_S)
         await ours.mine.ask("count")
+        wire = await _broker_bytes(ours)
+        await ours.mine.ask("count")
         begin_ms, before = now_ms(), tree.used()
         await asyncio.sleep(seconds)
         counted, used, end_ms = await ours.mine.ask("count"), tree.used().since(before), now_ms()
+        wire = (await _broker_bytes(ours) - wire) * (end_ms - begin_ms) / (now_ms() - begin_ms)
         await asyncio.sleep(DRAINED_S)
     judged = await ours.judged(windows={"all": (begin_ms, end_ms)})
-    return used, counted["answered"] * _FAST.registers, judged["lags"]["all"]["n"] * _FAST.registers, counted["span_s"]
+    values, received = (each * _FAST.registers for each in (counted["answered"], judged["lags"]["all"]["n"]))
+    return used, values, received, counted["span_s"], wire
+
+
+async def _broker_bytes(ours: Stage) -> float:
+    """What mosquitto has received: it tells every second. Waits for the next telling."""
+    async with aiomqtt.Client("127.0.0.1", ours.broker.port) as client:
+        await client.subscribe("$SYS/broker/bytes/received")
+        told = [await anext(client.messages) for _ in range(2)]  # the first one is retained, and up to a second old
+    counted = told[1].payload
+    assert isinstance(counted, bytes)
+    return float(counted)
 
 
 async def _script(ours: Stage, seconds: float) -> float:

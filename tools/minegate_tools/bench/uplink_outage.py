@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from minegate_tools.bench.table import Row, at_most
-from minegate_tools.bench.uplink_site import Asked
+from minegate_tools.bench.uplink_site import BLOCK_MS, Asked
 from minegate_tools.bench.uplink_stage import Stage, now_ms, stage
 from minegate_tools.bench.uplink_tree import agent, permitted
 from minegate_tools.demo.brokers import free_port
@@ -80,7 +81,14 @@ async def _outage(folder: Path, lasting: float, *, kill: bool) -> tuple[dict[str
         }
         judged = await ours.judged(windows=windows, after=back_ms)
     judged["back_ms"] = min(judged["first"].values(), default=float("inf")) - back_ms
-    judged["lost"] = [each for each in judged["lost"] if each[2] < end_ms - 500]  # read while it was being ended
+    # what was read in the last block is on its way when the end comes; it is delivered after the next start
+    judged["lost"] = [each for each in judged["lost"] if each[2] < end_ms - 2 * BLOCK_MS - 200]
+    for station, count, left_ms in judged["lost"][:5]:
+        print(
+            f"lost: slave {station}, answer {count}, {left_ms - out_ms:+.0f} ms from the outage's begin, "
+            f"{left_ms - back_ms:+.0f} ms from its end",
+            file=sys.stderr,
+        )
     return judged, killed_ms
 
 

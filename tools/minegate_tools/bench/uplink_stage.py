@@ -19,6 +19,7 @@ from minegate_tools.demo.brokers import Broker, free_port
 READER = Path(__file__).parents[2] / "read_payload.py"
 START_S = 20.0
 LOOK_S = 0.02
+JUDGE_S = 1.5
 ANSWER_S = 180.0  # a day of history takes a while to be judged
 LINE_BYTES_MAX = 1 << 26
 
@@ -78,14 +79,16 @@ class Stage:
         return found
 
     async def first_reading(self, after_ms: float) -> float:
-        """When the first reading that was taken behind that time was heard, ms UTC. TimeoutError."""
+        """When the first reading that was taken behind that time was heard, ms UTC. TimeoutError.
+
+        Asked seldom: judging holds up those who are asked, who are on the road that is measured.
+        """
         async with asyncio.timeout(START_S):
             while True:
-                heard = await self.ear.ask("newest") > after_ms
-                first: float | None = (await self.judged(after=after_ms))["first"].get("reading") if heard else None
+                await asyncio.sleep(JUDGE_S)
+                first: float | None = (await self.judged(after=after_ms))["first"].get("reading")
                 if first is not None:
                     return first
-                await asyncio.sleep(LOOK_S)
 
     async def listening(self) -> None:
         """Wait until the subscriber hears. TimeoutError."""

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,13 @@ INSTALL_S = 600.0
 SETTLE_S = 15.0
 POLL_MS = 100
 _TOPIC = "v1/gateway/telemetry"
+_ASKS = "v1/devices/me/rpc/request/+"
+# It publishes nothing before its platform has told it what it may send. As much as it likes:
+_LIMITS = ("messages", "telemetryMessages", "telemetryDataPoints")
+_ALLOWED = {
+    "maxPayloadSize": 65_536, "maxInflightMessages": 100,
+    "rateLimits": dict.fromkeys(_LIMITS, "0:0,"), "gatewayRateLimits": dict.fromkeys(_LIMITS, "0:0,"),
+}  # fmt: skip
 START = "import os, sys; os.environ['TB_GW_CONFIG_DIR'] = sys.argv[1]; os.chdir(sys.argv[1]); \
 from thingsboard_gateway.tb_gateway import daemon; daemon()"
 
@@ -88,19 +96,33 @@ def configured(folder: Path, line: Path, broker: int, asked: Asked) -> Path:
 
 async def measured(ours: Stage, pid: int, seconds: float) -> float | None:
     """CPU for each value that arrives at the broker, in microseconds; None if none does."""
-    published = 0
-    async with aiomqtt.Client("127.0.0.1", ours.broker.port) as client:
-        await client.subscribe(_TOPIC)
+    counted = _Counted()
+    async with aiomqtt.Client("127.0.0.1", ours.broker.port) as client, asyncio.TaskGroup() as tasks:
+        for topic in (_TOPIC, _ASKS):
+            await client.subscribe(topic, qos=1)
+        listening = tasks.create_task(_platform(client, counted), name="platform")
         await asyncio.sleep(SETTLE_S)
-        while len(client.messages):
-            await anext(client.messages)
         tree = Tree(pid)
-        before = tree.used()
+        before, published = tree.used(), counted.values
         await asyncio.sleep(seconds)
-        used = tree.used().since(before)
-        while len(client.messages):
-            published += _values((await anext(client.messages)).payload)
+        used, published = tree.used().since(before), counted.values - published
+        listening.cancel()
     return used.cpu_s * 1e6 / published if published else None
+
+
+@dataclass
+class _Counted:
+    values: int = 0
+
+
+async def _platform(client: aiomqtt.Client, counted: _Counted) -> None:
+    """What ThingsBoard does here: say what may be sent, and take it."""
+    async for message in client.messages:
+        topic = str(message.topic)
+        if topic == _TOPIC:
+            counted.values += _values(message.payload)
+        else:
+            await client.publish(topic.replace("request", "response"), json.dumps(_ALLOWED), qos=1)
 
 
 def _values(payload: object) -> int:

@@ -6,6 +6,7 @@ Without one, or for frames of others, the bytes stand alone: for whoever will wr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 
 from minegate_drivers.ports import CanFrame, Message
@@ -113,4 +114,4 @@ def _form(frame: bytes | CanFrame | Message) -> str:
 def _toml(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value) if isinstance(value, int | float) else json.dumps(value, ensure_ascii=False)  # lines too

@@ -18,6 +18,8 @@ _WHAT = {
     "can": "a CAN bus: frames lost, CPU",
     "uplink": "the whole agent through a broker: CPU, memory, latency, bytes, backlog, outage",
     "trip": "from over-limit to open contact, on real processes, with faults, and in virtual time",
+    "journal": "the journal: durable values, bytes on the disk, opening and reading a large one",
+    "sim": "virtual time: a shift, and a day without an uplink",
 }
 
 
@@ -45,6 +47,7 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         ("--events", EVENTS, "readings while memory is watched"),
     ):
         command.add_argument(option, type=int, default=number, metavar="N", help=f"trip: {words} ({number})")
+    command.add_argument("--gigabytes", type=float, default=1.0, help="journal: how large; default 1")
     command.set_defaults(do=_do)
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import itertools
 import os
 import secrets
+import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
+from minegate_agent.clock import SystemClock
 from minegate_agent.config import Config, ConfigError, load
-from minegate_agent.link.inspection import Gap, SegmentSeen, Torn, inspect
+from minegate_agent.link.disk import OS_DISK
+from minegate_agent.link.inspection import Gap, SegmentSeen, Thinned, Torn, inspect
 from minegate_agent.link.journal import EVENT, Journal, NotOurs
 from minegate_agent.link.loss_event import loss_event
 from minegate_agent.link.records import encode_event
@@ -32,7 +38,8 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parts = command.add_subparsers(metavar="WHAT", required=True)
     _part(parts, "inspect", "every segment with what is in it and what is not; reads only", _inspect)
     verify.arguments(parts.add_parser("verify", help="show that nothing was changed"))
-    _part(parts, "repair", "cut a torn tail, and write into the journal what is lost; the site must not run", _repair)
+    words = "cut a torn tail, and journal what is lost; keeps the damaged files; the site must not run"
+    _part(parts, "repair", words, _repair)
     exporting = _part(parts, "export", "values and events as CSV or Parquet; reads only", _export)
     exporting.add_argument("--to", metavar="FILE", type=Path, required=True, help="ends in .csv or .parquet")
     exporting.add_argument("--first", metavar="N", type=int, default=1, help="from this journal sequence on")
@@ -59,33 +66,82 @@ def _guarded(asked: argparse.Namespace, do: object) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    except (OSError, NotOurs, ModuleNotFoundError, ValueError) as error:
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
+        return 1
+    except (NotOurs, ModuleNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
 
 
+@dataclass
+class _Row:
+    """A segment in the table."""
+
+    seen: SegmentSeen
+    scans: int = 0
+    events: int = 0
+    thinned: int = 0
+
+    def cells(self) -> list[object]:
+        seen = self.seen
+        checksum = CHECKSUMS.get(seen.checksum, "?")
+        return [seen.file, self.scans, self.events, self.thinned or "", seen.size, checksum, seen.strange or "well"]
+
+
 def _inspect(_: argparse.Namespace, config: Config, folder: Path) -> int:
-    rows: list[list[object]] = []
+    rows: list[_Row] = []
     faults: list[str] = []
     for seen in inspect(folder):
         if isinstance(seen, SegmentSeen):
-            rows.append([seen.file, 0, 0, seen.size, CHECKSUMS.get(seen.checksum, "?"), seen.strange or "well"])
+            rows.append(_Row(seen))
         elif isinstance(seen, Record):
-            rows[-1][1 if seen.klass != EVENT else 2] = int(str(rows[-1][1 if seen.klass != EVENT else 2])) + 1
+            rows[-1].events += seen.klass == EVENT
+            rows[-1].scans += seen.klass != EVENT
+        elif isinstance(seen, Thinned):
+            rows[-1].thinned += seen.last - seen.first + 1
         elif isinstance(seen, Gap):
             faults.append(f"{seen.file}: sequences {seen.first} to {seen.last} are missing from byte {seen.offset} on")
         elif isinstance(seen, Torn):
             faults.append(f"{seen.file}: {seen.size} bytes behind the last whole record, at {seen.offset}")
-    print(table(("segment", "scans", "events", "bytes", "checksum", ""), rows))
-    used = sum(int(str(row[3])) for row in rows)
+    print(table(("segment", "scans", "events", "thinned", "bytes", "checksum", ""), [row.cells() for row in rows]))
+    used = sum(row.seen.size for row in rows)
     print(f"\n{len(rows)} segments, {used} bytes of {config.journal.bytes_max}")
     for fault in faults:
         print(fault)
-    return 1 if faults else 0
+    return 1 if faults or any(row.seen.strange for row in rows) else 0
+
+
+def _must_be(folder: Path) -> None:
+    """Who only looks makes nothing."""
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+
+
+def _keep_originals(folder: Path) -> None:
+    """A copy of each file that is not as it was written, before anything is done to it."""
+    faulty = {seen.file for seen in inspect(folder) if isinstance(seen, Gap | Torn)}
+    faulty |= {seen.file for seen in inspect(folder) if isinstance(seen, SegmentSeen) and seen.strange}
+    if not faulty:
+        return
+    kept = next(path for number in itertools.count(1) if not (path := folder / f"before-repair-{number}").exists())
+    kept.mkdir()
+    for name in sorted(faulty):
+        shutil.copy2(folder / name, kept / name)
+    print(f"{len(faulty)} file(s) kept as they were in {kept}")
 
 
 def _repair(_: argparse.Namespace, config: Config, folder: Path) -> int:
     """What opening does, and one walk through everything: each loss becomes an event that is delivered."""
+    _must_be(folder)
+    try:
+        unlock = OS_DISK.lock(folder)
+    except BlockingIOError as error:
+        raise NotOurs(f"{folder}: another process writes this journal; stop the site first") from error
+    try:
+        _keep_originals(folder)
+    finally:
+        unlock()
     journal = Journal.open(
         folder, segment_bytes=config.journal.segment_bytes, bytes_max=config.journal.bytes_max, released=0
     )
@@ -102,7 +158,7 @@ def _repair(_: argparse.Namespace, config: Config, folder: Path) -> int:
             for loss in losses:
                 lost += loss.count
                 print(f"sequences {loss.first} to {loss.last} are lost ({loss.file} at byte {loss.offset})")
-                journal.append(EVENT, encode_event(loss_event(loss, 0)))
+                journal.append(EVENT, encode_event(loss_event(loss, SystemClock().utc_ms())))
             journal.commit()
     finally:
         journal.close()
@@ -112,6 +168,7 @@ def _repair(_: argparse.Namespace, config: Config, folder: Path) -> int:
 
 def _export(asked: argparse.Namespace, config: Config, folder: Path) -> int:
     form = Formats.of(asked.to)
+    _must_be(folder)
     total = sum(path.stat().st_size for path in folder.glob("*.seg"))
     with parts_of("export", total) as on_record:
         rows = export(folder, asked.to, form, asked.first, asked.last, on_record)

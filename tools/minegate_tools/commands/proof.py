@@ -12,6 +12,7 @@ from minegate_interlock import proof_dates
 from minegate_interlock.lines import NAME_BYTES, Command, Verb
 from minegate_interlock.proof_test import Key, days_since, overdue
 from minegate_interlock.rules import Rules, RulesError, load
+from minegate_tools import control, proof_run
 from minegate_tools.commands.order import hand_over, short, who_and_why
 from minegate_tools.commands.site import run_folder
 from minegate_tools.table import table
@@ -22,7 +23,8 @@ Without a test: a table of what rules.toml asks for, when it was last passed, an
   minegate proof                                        what is due
   minegate proof run heading-1201 --by Li --reason "15 days"
                                                         cuts an area that has power and measures until the contact is
-                                                        read back open and the load side is dead; reset it afterwards
+                                                        read back open and the load side is dead; tells each step
+                                                        and the finding, and how to reset afterwards
   minegate proof run 1201-fan --by Li --reason ..       closes a fan lock's contact for a moment and lets it go
   minegate proof calibrated 1201-T1-ch4 --by Chen --reason "2.00 % gas, read 1.98 %"
                                                         puts a calibration on record
@@ -49,7 +51,24 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 
 def _act(asked: argparse.Namespace) -> int:
-    return hand_over(asked.dir, Command(asked.verb, asked.subject, asked.by, asked.reason))
+    command = Command(asked.verb, asked.subject, asked.by, asked.reason)
+    return hand_over(asked.dir, command) if asked.verb == Verb.CALIBRATED else _follow(asked.dir, command)
+
+
+def _follow(folder: Path, command: Command) -> int:
+    """Begin the test, tell every step, and give 0 only if it was passed."""
+    code = 1
+    try:
+        for passed, line in proof_run.run(run_folder(folder), command):
+            code = 0 if passed else code
+            print(line if passed is None else f"{'passed' if passed else 'FAILED'}: {line}", flush=True)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (control.NoAnswer, proof_run.NotBegun) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return code
 
 
 def _due(asked: argparse.Namespace) -> int:

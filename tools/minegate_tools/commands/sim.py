@@ -7,23 +7,28 @@ import logging
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 import minegate_sim
+from minegate_sim import control
+from minegate_sim.expect import sentences
 from minegate_sim.explore import Explored, explore, scenario_of, shrink
 from minegate_sim.mishaps import KINDS
-from minegate_sim.places import PLACES
-from minegate_sim.run import run
+from minegate_sim.places import PLACES, titles
+from minegate_sim.report.page import page
+from minegate_sim.run import Outcome, run
 from minegate_sim.scenario import ScenarioError, load, text_of
-from minegate_sim.section.section import shipped as sections
+from minegate_sim.section import wishes as section_wishes
+from minegate_tools.bus.traffic import TRAFFIC, from_zero
+from minegate_tools.commands.record import finish
 from minegate_tools.progress import progress
 from minegate_tools.table import table
 
 SHIPPED = Path(minegate_sim.__file__).parent / "scenarios"
 FIRST = Path(minegate_sim.__file__).parent / "first.toml"
-HEADING = "Heading 1201 of the demo, with the example site"
 SEEDS_MAX = 1_000_000
 _AT_ONCE = 8  # seeds handed to a worker together
 
@@ -36,6 +41,8 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     one.add_argument("file", metavar="FILE", help="a scenario, or the name of a shipped one")
     one.add_argument("--seed", type=int, help="instead of the scenario's own")
     one.add_argument("--log", type=Path, metavar="FILE", help="write everything that happened, bytes on buses too")
+    one.add_argument("--report", type=Path, metavar="FILE", help="write one HTML page: verdict, plots, events")
+    one.add_argument("--record", type=Path, metavar="FOLDER", help="record the buses, as `minegate record` does")
     one.set_defaults(do=_run)
     words.add_parser("list", help="the shipped scenarios, places and mishaps").set_defaults(do=_list)
     new = words.add_parser("new", help="write a scenario to start from")
@@ -44,6 +51,7 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     many = words.add_parser("explore", help="random mishaps against the promises")
     many.add_argument("--seeds", type=int, default=200, metavar="N", help="how many (200)")
     many.add_argument("--first", type=int, default=1, metavar="SEED", help="the first seed (1)")
+    many.add_argument("--place", choices=sorted(PLACES), default="heading", help="where (heading)")
     many.add_argument("--workers", type=int, default=2, metavar="N", help="processes (2)")
     many.add_argument("--out", type=Path, default=Path("failures"), metavar="DIR", help="where failing plans go")
     many.set_defaults(do=_explore)
@@ -59,7 +67,9 @@ def _run(asked: argparse.Namespace) -> int:
         if asked.seed is not None:
             scenario = msgspec.structs.replace(scenario, seed=asked.seed)
         with progress(f"{scenario.title or path.stem}, {scenario.lasts_s:g} s of virtual time") as share:
-            outcome = run(scenario, progress=share)
+            outcome = run(
+                scenario, progress=share, keep_history=asked.report is not None, keep_traffic=asked.record is not None
+            )
     except ScenarioError as error:
         print(error if str(path) in str(error) else f"{path}: {error}", file=sys.stderr)
         return 2
@@ -67,19 +77,44 @@ def _run(asked: argparse.Namespace) -> int:
     rows += [("BROKEN", f"promise at {ms / 1000:.3f} s", text) for ms, text in outcome.breaches]
     print(table(("", "expected", "seen"), rows))
     print(f"seed {scenario.seed}, {len(outcome.record.lines)} lines, sha256 {outcome.record.digest()[:16]}")
+    try:
+        _keep(asked, outcome)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0 if outcome.kept else 1
+
+
+def _keep(asked: argparse.Namespace, outcome: Outcome) -> None:
+    """Write what was asked for. Raises OSError."""
     if asked.log is not None:
         asked.log.write_text("".join(line.text() for line in outcome.record.lines), encoding="utf-8")
-    return 0 if outcome.kept else 1
+    if asked.report is not None:
+        assert outcome.history is not None
+        asked.report.write_text(page(outcome, outcome.history), encoding="utf-8")
+    if asked.record is not None:
+        _record(asked.record, outcome)
+
+
+def _record(folder: Path, outcome: Outcome) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in outcome.site.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    lines = from_zero(outcome.traffic)
+    (folder / TRAFFIC).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    print(finish(folder))
 
 
 def _list(asked: argparse.Namespace) -> int:
     shipped = [(path.stem, load(path)) for path in sorted(SHIPPED.glob("*.toml"))]
     rows = [(name, each.place, f"{each.lasts_s:g} s", each.title) for name, each in shipped]
     print(table(("scenario", "place", "lasts", "title"), rows), end="\n\n")
-    titles = sections()
-    named = [(name, titles.get(name.removesuffix("-section"), "") if name != "heading" else HEADING) for name in PLACES]
-    print(table(("place", "is"), named), end="\n\n")
-    print(table(("what", "targets", "means"), [(n, " ".join(k.targets), k.help) for n, k in KINDS.items()]))
+    print(table(("place", "is"), list(titles().items())), end="\n\n")
+    kinds = [(name, " ".join(kind.targets), kind.help) for name, kind in KINDS.items()]
+    print(table(("what", "targets in the heading", "means"), kinds), end="\n\n")
+    wishes = [("heading", " ".join(control.names())), ("sections", " ".join(section_wishes.names()))]
+    print(table(("wish in", "do"), wishes), end="\n\n")
+    print(table(("words of an expectation",), [(form,) for form in sentences()]))
     return 0
 
 
@@ -102,7 +137,7 @@ def _explore(asked: argparse.Namespace) -> int:
         return 2
     _quiet()
     failures = 0
-    for found in _explored(asked.first, asked.seeds, asked.workers):
+    for found in _explored(asked.place, range(asked.first, asked.first + asked.seeds), asked.workers):
         failures += 1
         small = shrink(found.scenario)
         breaches = explore(small).breaches or found.breaches
@@ -115,17 +150,21 @@ def _explore(asked: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _explored(first: int, seeds: int, workers: int) -> Iterator[Explored]:
+def _explored(place: str, seeds: range, workers: int) -> Iterator[Explored]:
     """Those that broke a promise, in the order of their seeds."""
-    with progress(f"{seeds} seeds from {first}") as share, ProcessPoolExecutor(workers, initializer=_quiet) as pool:
-        for done, found in enumerate(pool.map(_one, range(first, first + seeds), chunksize=_AT_ONCE), 1):
-            share(done / seeds)
+    one = partial(_one, place)
+    with (
+        progress(f"{len(seeds)} seeds from {seeds.start}, {place}") as share,
+        ProcessPoolExecutor(workers, initializer=_quiet) as pool,
+    ):
+        for done, found in enumerate(pool.map(one, seeds, chunksize=_AT_ONCE), 1):
+            share(done / len(seeds))
             if found.breaches:
                 yield found
 
 
-def _one(seed: int) -> Explored:
-    return explore(scenario_of(seed))
+def _one(place: str, seed: int) -> Explored:
+    return explore(scenario_of(seed, place))
 
 
 def _quiet() -> None:

@@ -177,8 +177,16 @@ def _delivery(now: Document) -> str:
     words = "connected" if delivery.get("connected") else "NOT connected"
     return (
         f"uplink {words}; journal {delivery.get('last', '?')}, confirmed {delivery.get('confirmed', '?')}, "
-        f"waiting {delivery.get('waiting', '?')}"
+        f"waiting {delivery.get('waiting', '?')}{_written(delivery.get('written') or {})}"
     )
+
+
+def _written(written: Document) -> str:
+    """What the flash has to bear since link started."""
+    if not written.get("readings"):
+        return ""
+    thinned = f", {written['thinned']} readings thinned" if written.get("thinned") else ""
+    return f"\nwritten {written['bytes']} bytes, {written['bytes_each']} for each reading{thinned}"
 
 
 def _events(now: Document) -> str:

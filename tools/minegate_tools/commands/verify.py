@@ -50,7 +50,10 @@ def _do(asked: argparse.Namespace) -> int:
     except (ConfigError, BadKey) as error:
         print(error, file=sys.stderr)
         return 2
-    except (OSError, ModuleNotFoundError) as error:
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
         print(error, file=sys.stderr)
         return 1
     print("\n".join(lines(proof)))

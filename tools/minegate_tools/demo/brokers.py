@@ -82,7 +82,8 @@ class Broker:
         # max_queued_messages 0: no limit, or the broker would drop for a slow subscriber what it has confirmed to us.
         # user root: mosquitto would give up root for a user that cannot read this folder; no effect for other users.
         conf.write_text(
-            f"listener {self.port} {HOST}\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nuser root\n",
+            f"listener {self.port} {HOST}\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nuser root\n"
+            "sys_interval 1\n",
             encoding="utf-8",
         )
         return bound.program(self._program, "-c", str(conf))

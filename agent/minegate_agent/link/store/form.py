@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from minegate_agent.link.store.chain import START
@@ -152,6 +153,31 @@ def unpack_record(buffer: bytes, index: int, at: int) -> Stored | None:
     if not klass > CLASS_MAX:
         return Stored(at, end, sequence, klass, None, payload)
     return _with_more(Stored(at, end, sequence, klass, None, payload))
+
+
+def whole_records(buffer: bytes, index: int, at: int) -> Iterator[Stored]:
+    """The whole, right records one behind the other from `index` of the buffer on, which is byte `at` of the file.
+
+    The same as `unpack_record` again and again, cheaper: opening and draining a journal is little else.
+    """
+    unpack, size, shift = _RECORD.unpack_from, len(buffer), at - index
+    while size - index >= RECORD_BYTES:
+        length, crc, sequence, klass = unpack(buffer, index)
+        end = index + RECORD_BYTES + length
+        if end > size:
+            return
+        payload = buffer[index + RECORD_BYTES : end]
+        head = buffer[index + 8 : index + RECORD_BYTES] + buffer[index : index + 4]  # as _COVERED has it
+        if crc != checked(payload, head) and not fits(crc, payload, head):
+            return
+        stored = Stored(index + shift, end + shift, sequence, klass, None, payload)
+        if klass <= CLASS_MAX:
+            yield stored
+        elif (more := _with_more(stored)) is not None:
+            yield more
+        else:
+            return
+        index = end
 
 
 def _with_more(stored: Stored) -> Stored | None:

@@ -19,7 +19,7 @@ from minegate_agent.link.store.shelf import Segment, Shelf
 from minegate_agent.link.store.thinning import NO_READINGS, Plan, plan, smallest, thinned
 
 RESERVE_PART = 8  # of the budget is left free for events, so that a burst of them finds room at once
-_PLANNED_MAX = 8  # segments at a time whose loss is declared
+PLANNED_MAX = 8  # segments that one call reads, and at a time whose loss is declared
 
 
 class _Planned(NamedTuple):
@@ -78,21 +78,29 @@ class Retention:
 
     def _make_way(self, released: int) -> None:
         self._stuck = False
+        looked = 0
         while self._excess() > 0:
-            oldest = self._shelf.oldest_sealed()
-            if oldest is not None and (oldest.last <= released or (oldest.bare and smallest(oldest))):
-                self._shelf.remove_oldest()
-                self._doomed.append((oldest.path, oldest.size))
-                self._delete_doomed()
-                self._losses.forget_below(self._shelf.first)
+            if self._give_up_oldest(released):
                 continue
-            if len(self._planned) >= _PLANNED_MAX:
+            if len(self._planned) >= PLANNED_MAX or looked >= PLANNED_MAX:
                 return
             next_one = self._next_one()
             if next_one is None:
                 self._stuck = not self._planned
                 return
             self._plan(next_one, released)
+            looked += 1
+
+    def _give_up_oldest(self, released: int) -> bool:
+        """Delete the oldest segment if everybody has it, or if nothing is left in it."""
+        oldest = self._shelf.oldest_sealed()
+        if oldest is None or not (oldest.last <= released or (oldest.bare and smallest(oldest))):
+            return False
+        self._shelf.remove_oldest()
+        self._doomed.append((oldest.path, oldest.size))
+        self._delete_doomed()
+        self._losses.forget_below(self._shelf.first)
+        return True
 
     def _excess(self) -> int:
         """Bytes above the budget when everything planned is done."""

@@ -11,6 +11,7 @@ from minegate_agent.link.store.form import (
     candidates,
     payload_bytes,
     unpack_record,
+    whole_records,
 )
 from minegate_agent.link.store.window import CHUNK_BYTES, Window
 
@@ -29,13 +30,22 @@ class Walk:
         self.whole = begin
 
     def __iter__(self) -> Iterator[Stored]:
-        while (stored := self._here(self.whole) or self._behind_damage()) is not None:
+        for stored in self._all():
             if stored.sequence > self._upto:
                 return
             self.whole = stored.end
             if stored.sequence > self.sequence:
                 self.sequence = stored.sequence
                 yield stored
+
+    def _all(self) -> Iterator[Stored]:
+        """Chunk by chunk, whatever the sequences are; `whole` moves on behind each."""
+        while True:
+            yield from whole_records(*self._window.see(self.whole, RECORD_BYTES), self.whole)
+            stored = self._here(self.whole) or self._behind_damage()
+            if stored is None:
+                return
+            yield stored
 
     def _here(self, at: int) -> Stored | None:
         """The record at this byte, unless it is damaged."""

@@ -23,6 +23,9 @@ function showDelivery(now) {
   write(byId("waiting"), count(waiting));
   write(byId("last"), count(last));
   write(byId("confirmed"), count(confirmed));
+  const { bytes_each, thinned } = delivery.written;
+  const each = t("delivery.written.value", { bytes: number(bytes_each, 0) });
+  write(byId("written"), thinned ? `${each} · ${t("delivery.thinned", { count: count(thinned) })}` : each);
   const share = Math.min(1, Math.log10(1 + waiting) / BACKLOG_FULL);
   byId("waiting-bar").style.width = `${Math.round(share * 100)}%`;
   byId("waiting-bar").dataset.tone = connected ? "good" : "warn";

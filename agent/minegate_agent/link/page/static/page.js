@@ -5,6 +5,7 @@ import { byId, mark, write } from "/static/dom.js";
 import { showEvents } from "/static/events.js";
 import { age, clock } from "/static/format.js";
 import { showHealth } from "/static/health.js";
+import { showProofs } from "/static/proofs.js";
 import { showPoints } from "/static/points.js";
 import { showReactions } from "/static/reactions.js";
 import { change, full, state, utcNow } from "/static/store.js";
@@ -27,6 +28,7 @@ function show(stream) {
   showPoints(now);
   showHealth(now);
   showReactions();
+  showProofs(now);
   showEvents(now);
 }
 
