@@ -43,7 +43,7 @@ SLOW_TICK_MS = 1000  # reopening lines, area states, looking at the rules file
 CONTROLS_MAX = 16
 CONTROL_WAIT_MS = 3000  # a command follows its connection at once; as long as `minegate` waits for an answer
 WAITING_MAX = 1_000_000
-RECORDS_AT_ONCE_MAX = 512  # so that a flood of readings cannot hold up the tick
+RECORDS_AT_ONCE_MAX = 128  # so that a flood of readings cannot hold up the tick
 
 
 class Process:

@@ -122,7 +122,7 @@ async def _memory(asked: argparse.Namespace, folder: Path) -> Rows:
 
 
 async def _virtual(asked: argparse.Namespace, folder: Path) -> Rows:
-    took_ms, virtual_s, cpu_s = cuts_in_virtual_time(Shape(dead=DEAD), SEED, asked.virtual)
+    took_ms, virtual_s, cpu_s = await asyncio.to_thread(cuts_in_virtual_time, Shape(dead=DEAD), SEED, asked.virtual)
     contact, high, longest = spread(took_ms), trip_cases.CONTACT_P999_MS, trip_cases.CONTACT_MAX_MS
     yield Row(f"virtual: over-limit to contact, 2 dead, {contact.number:,} cuts", str(contact), "")
     yield Row("  p99.9", f"{contact.p999:.0f}", "", f"<= {high:.0f}", contact.p999 <= high)
@@ -132,7 +132,9 @@ async def _virtual(asked: argparse.Namespace, folder: Path) -> Rows:
 
 async def _virtual_losses(asked: argparse.Namespace, folder: Path) -> Rows:
     for loss in Loss:
-        took_ms, allowed_ms, _, cpu_s = losses_in_virtual_time(loss, SEED, asked.virtual_losses)
+        took_ms, allowed_ms, _, cpu_s = await asyncio.to_thread(
+            losses_in_virtual_time, loss, SEED, asked.virtual_losses
+        )
         yield loss_row(f"virtual: {loss.value}, {len(took_ms):,} times, {cpu_s:.0f} s CPU", took_ms, allowed_ms)
 
 
