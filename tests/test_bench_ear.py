@@ -24,7 +24,7 @@ def event(sequence: int, kind: str, **more: object) -> dict[str, Any]:
 
 def verdict(folder: Path, *heard: tuple[float, str, list[dict[str, Any]]], **asked: object) -> dict[str, Any]:
     truth = folder / "truth.json"
-    truth.write_text(json.dumps({"left_ms": [LEFT_MS], "gas": [[1100.0, 120]]}), encoding="ascii")
+    truth.write_text(json.dumps({"left_ms": [LEFT_MS], "gas": [1]}), encoding="ascii")
     spoken = [rows for _, _, rows in heard]
     judge = Judge({"truth": str(truth), **asked}, lambda payload: spoken[payload[0]])
     for at, (at_ms, stream, _) in enumerate(heard):
@@ -68,8 +68,13 @@ def test_an_order_that_is_turned_round_is_counted(tmp_path: Path) -> None:
 
 
 def test_an_alarm_is_timed_from_the_answer_that_shows_it(tmp_path: Path) -> None:
-    said = verdict(tmp_path, (1050.0, "event", [event(8, "alarm_over")]), (1112.0, "event", [event(9, "alarm")]))
-    assert said["alarms"]["max"] == 12.0
+    alarms = (1050.0, "event", [event(8, "alarm_over")]), (1112.0, "event", [event(9, "alarm")])
+    assert verdict(tmp_path, (1400.0, "live", [scan(2, 1)]), *alarms)["alarms"]["max"] == 12.0
+
+
+def test_an_answer_that_nobody_heard_shows_no_alarm(tmp_path: Path) -> None:
+    said = verdict(tmp_path, (1400.0, "live", [scan(2, 2)]), (1207.0, "event", [event(9, "alarm")]))
+    assert said["alarms"]["max"] == 7.0, "from the next one, which was heard"
 
 
 def test_what_was_read_before_is_only_counted(tmp_path: Path) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import suppress
 
 from minegate_interlock.open_output import open_output
 from minegate_interlock.process import Process
 from minegate_interlock.rules import RulesError, load
 from minegate_interlock.told import log
+from minegate_interlock.urgency import INTERLOCK, go_first
 from minegate_interlock.world import World
 
-_NICENESS = -10
 _USAGE = "usage: python -m minegate_interlock RULES --run FOLDER  (rules.toml; where the sockets are)"
 
 
@@ -23,14 +22,6 @@ def _now_ms() -> int:
 
 def _utc_s() -> float:
     return time.time()
-
-
-def _go_first() -> None:
-    """Ahead of everything else on the gateway, where the account may: a disk that is slow or a page that is busy must
-    not take its turns.
-    """
-    with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, min(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def main(words: list[str]) -> int:
@@ -51,7 +42,7 @@ def main(words: list[str]) -> int:
     except (RulesError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    _go_first()
+    log.info("goes first: %s", go_first(INTERLOCK))
     process.run()
     return 0
 

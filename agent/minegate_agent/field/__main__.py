@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from minegate_agent.check import admit_times
@@ -23,8 +22,7 @@ from minegate_agent.field.tcp_port import open_line as open_any_line
 from minegate_agent.site import Site, SiteDevice, load_site
 from minegate_agent.world import FieldWorld
 from minegate_drivers.ports import CanPort, LinePort, MessagePort
-
-NICENESS = -5
+from minegate_interlock.urgency import FIELD, go_first
 
 
 async def _run(site: Site, clock: SystemClock, lag_ms: Callable[[], float]) -> None:
@@ -71,8 +69,7 @@ def main() -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    with suppress(PermissionError):  # ahead of link, behind the interlock, where the account may
-        os.setpriority(os.PRIO_PROCESS, 0, min(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+    logging.getLogger("field").info("goes first: %s", go_first(FIELD))
     clock = SystemClock()
     waiting = LagSelector(clock.monotonic_ms)
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(waiting)) as runner:

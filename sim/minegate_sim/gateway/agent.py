@@ -282,7 +282,8 @@ class Gateway:
         if name == "field":
             told = noted(self.site.run_folder / TALLY)
             if told is not None:
-                self.produced["field", told[0]] = told[1]
+                # after a power cut an older state of the file may be there until the new boot writes its own
+                self.produced["field", told[0]] = max(told[1], self.produced.get(("field", told[0]), 0))
 
     def produced_now(self) -> tuple[int, int]:
         """Boot and last number of the field that runs, or ran last."""

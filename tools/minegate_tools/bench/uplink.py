@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -34,6 +35,8 @@ def run(asked: argparse.Namespace) -> int:
 async def _run(wanted: list[str], seconds: float | None, peers: bool) -> int:
     broken = 0
     show(Row("figure", "measured", "promised"))
+    # who computes beside takes caches as well as time: wake-ups then cost two or three times as much
+    show(Row("load of this machine at the start, cores", f"{os.getloadavg()[0]:.1f}, {os.cpu_count()}"))
     with tempfile.TemporaryDirectory(prefix="minegate-bench-") as folder:
         for name in wanted:
             own = Path(folder) / name

@@ -66,7 +66,7 @@ class Judge:
         self._rows = rows
         truth = json.loads(Path(asked["truth"]).read_text())
         self._left: list[list[float]] = truth["left_ms"]
-        self._gas: list[list[float]] = truth["gas"]
+        self._gas: list[int] = truth["gas"]
         self._windows: dict[str, list[float]] = asked.get("windows", {})
         self._after: float = asked.get("after", 0.0)
         self._live_from: float = asked.get("live_from", 0.0)  # what was read before is not the mine's
@@ -145,9 +145,16 @@ class Judge:
         }
 
     def _alarm_lags(self) -> list[float]:
-        """Each change of the gas reading makes one event, alarm or alarm_over, in turn."""
-        alarms = sorted(self._alarms)
-        return [min((at - left for at in alarms if at > left), default=float("inf")) for left, _ in self._gas]
+        """Each change of the gas reading makes one event, alarm or alarm_over, in turn. Timed from the first answer
+        with it that was heard: one that came too late for its master showed nothing to anybody.
+        """
+        alarms, left_ms = sorted(self._alarms), self._left[0]
+        shown = [next((at for at in range(told, len(left_ms)) if (1, at) in self._came), None) for told in self._gas]
+        return [
+            min((at_ms - left_ms[count] for at_ms in alarms if at_ms > left_ms[count]), default=float("inf"))
+            for count in shown
+            if count is not None
+        ]
 
 
 def _spread(lags: list[float]) -> dict[str, float]:

@@ -39,7 +39,7 @@ class CountingLine(Line):
         self._walks = [walk(random.Random(seed * 1000 + station), registers - 3) for station in range(stations)]
         self.left_ms: list[array[float]] = [array("d") for _ in range(stations)]  # UTC, by station and count
         self.gas = _GAS_QUIET
-        self.gas_told: list[tuple[float, int]] = []  # when each change of it had left, and to what
+        self.gas_told: list[int] = []  # the counts of the answers of station 1 that showed a change of it first
         self._told = _GAS_QUIET
         self._leaving = 0
 
@@ -57,7 +57,7 @@ class CountingLine(Line):
         self.left_ms[self._leaving].append(now_ms)
         if self._leaving == 0 and self.gas != self._told:
             self._told = self.gas
-            self.gas_told.append((now_ms, self.gas))
+            self.gas_told.append(len(self.left_ms[0]) - 1)
 
     def truth(self) -> dict[str, object]:
         """Everything that was answered."""
