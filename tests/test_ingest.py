@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -24,6 +25,7 @@ from minegate_agent.site import load_site
 from minegate_sim.ingest.account import account
 from minegate_sim.ingest.store import Arrived, Store
 from minegate_sim.ingest.thinned import check
+from minegate_tools.commands.status import shown
 from mosquitto import Mosquitto
 
 NAME = f"minegate/1/{MINE}/{GATEWAY}"
@@ -196,6 +198,9 @@ async def test_an_outage_that_overruns_the_budget_is_thinned_delivered_and_accou
             await field.confirmed_all()
             await until(lambda: not link._journal.wants_room, "the budget is kept")
             thinned = link._journal.thinned
+            told = shown(link._document())
+            assert f"{thinned} readings thinned" in told, told
+            assert re.search(r"written \d+ bytes, [4-9]\d{3}\.\d for each reading", told), told
             mosquitto.start()
             ingest.start()
             await until(lambda: delivery(link)["waiting"] == 0, "everything that is left has arrived")

@@ -214,12 +214,16 @@ class Link:
     def _show_delivery(self) -> None:
         consumers = self._consumers
         now_ms = self._world.clock.monotonic_ms()
-        self.view.on_written(self._journal.bytes_written, self._journal.readings, self._journal.thinned)
+        self._show_written()
         self.view.on_delivery(
             self._journal.last_sequence, consumers.confirmed, consumers.connected, now_ms, consumers.rows
         )
 
+    def _show_written(self) -> None:
+        self.view.on_written(self._journal.bytes_written, self._journal.readings, self._journal.thinned)
+
     def _document(self) -> dict[str, object]:
+        self._show_written()  # thinning goes on behind the last record
         clock = self._world.clock
         return {**self.view.snapshot(clock.monotonic_ms()), "utc_ms": clock.utc_ms()}
 

@@ -222,6 +222,7 @@ class Journal:
             for origin in dict(origin for _, origin in bodies).items():
                 self._origins_appended.note(origin)
             self._next_sequence = sequence
+            self._readings += len(bodies)
             return first
 
     def commit(self) -> int:
