@@ -176,6 +176,7 @@ async def test_an_ingest_killed_in_the_middle_loses_nothing_and_the_account_bala
     assert "stored with other bytes than the journal's: 50 to 50" in ended.stdout
 
 
+@pytest.mark.long
 async def test_an_outage_that_overruns_the_budget_is_thinned_delivered_and_accounted_for(
     tmp_path: Path, mosquitto: Mosquitto, key: Signer
 ) -> None:
