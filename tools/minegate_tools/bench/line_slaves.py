@@ -45,20 +45,24 @@ class Line:
         self._asked_s: dict[int, float] = {}
         self._pieces: list[tuple[float, bytes]] = []
         self._turn = 0
-        self.reset(time.perf_counter())
+        self._planned_bytes = 0
+        self._whole_s = time.perf_counter()  # when the last answer was with the master
+        self.reset()
 
-    def reset(self, now_s: float) -> None:
-        """Begin a new count."""
-        self._begun_s = now_s
+    def reset(self) -> None:
+        """Begin a new count, where the last answer ended: a poll that is cut in two by the end of a count would be
+        2 % of twelve seconds at 9600 baud.
+        """
+        self._begun_s = self._whole_s
         self._answered = self._probes = self._early = self._garbled = 0
         self._wire_s = self._late_s = 0.0
         self._longest_s = 0.0
         self._asked_s.clear()
 
     def count(self, now_s: float) -> dict[str, float]:
-        """The count so far."""
+        """The count so far, from answer to answer; if there was none, up to now."""
         return {
-            "span_s": now_s - self._begun_s,
+            "span_s": (self._whole_s if self._answered else now_s) - self._begun_s,
             "answered": self._answered,
             "asked_dead": self._probes,
             "early": self._early,
@@ -92,8 +96,7 @@ class Line:
         answer = self.answer(station)
         if not self._character_s:
             self._pty.write(answer)
-            self._answered += 1
-            self.left()
+            self._ended(now_s)
             return
         self._plan(answer, asked_end_s + self.gap_s)
 
@@ -129,15 +132,20 @@ class Line:
             if not self._pieces:
                 self._late_s += time.perf_counter() - due_s
                 self._line_free_s = due_s
-                self._answered += 1
-                self.left()
+                # what a poll takes at least: request, silence, answer, silence
+                self._wire_s += (_REQUEST_BYTES + self._planned_bytes) * self._character_s + 2 * self.gap_s
+                self._ended(due_s)
 
     def _plan(self, answer: bytes, begin_s: float) -> None:
         for first in range(0, len(answer), PIECE_BYTES):
             end = min(first + PIECE_BYTES, len(answer))
             self._pieces.append((begin_s + end * self._character_s, answer[first:end]))
-        # what a poll takes at least: request, silence, answer, silence
-        self._wire_s += (_REQUEST_BYTES + len(answer)) * self._character_s + 2 * self.gap_s
+        self._planned_bytes = len(answer)
+
+    def _ended(self, at_s: float) -> None:
+        self._answered += 1
+        self._whole_s = at_s
+        self.left()
 
 
 def _answer(station: int, registers: int, shift: int) -> bytes:
@@ -170,7 +178,7 @@ def _told(line: Line) -> bool:
         return False
     now_s = time.perf_counter()
     print(json.dumps(line.count(now_s)), flush=True)
-    line.reset(now_s)
+    line.reset()
     return True
 
 

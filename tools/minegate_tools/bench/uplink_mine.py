@@ -116,7 +116,7 @@ def _obeyed(line: CountingLine, words: Iterable[str]) -> bool:
     done: object = "done"
     if told[0] == "count":
         done = line.count(now_s)
-        line.reset(now_s)
+        line.reset()
     elif told[0] == "gas":
         line.gas = int(told[1])
     else:
